@@ -1,0 +1,1 @@
+"""The window: shows state, starts and stops things, decides nothing."""

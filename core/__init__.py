@@ -1,0 +1,1 @@
+"""The library: robot facts, backends, tasks, control, planners, teleoperation, safety, data, learning, the loop."""

@@ -1,0 +1,1 @@
+"""The control stack: commands in, joint targets out."""

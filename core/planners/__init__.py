@@ -1,0 +1,1 @@
+"""Heuristic planners, one a task."""

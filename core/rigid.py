@@ -1,0 +1,133 @@
+"""Rotations and rigid transforms in torch, batched over leading axes; quaternions are wxyz."""
+
+import torch
+from torch import Tensor
+
+
+def quat_mul(a: Tensor, b: Tensor) -> Tensor:
+    """Hamilton product a ⊗ b, (..., 4)."""
+    aw, ax, ay, az = a.unbind(-1)
+    bw, bx, by, bz = b.unbind(-1)
+    return torch.stack(
+        (
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ),
+        dim=-1,
+    )
+
+
+def quat_inv(q: Tensor) -> Tensor:
+    """Conjugate of a unit quaternion, (..., 4)."""
+    return torch.cat((q[..., :1], -q[..., 1:]), dim=-1)
+
+
+def quat_rotate(q: Tensor, v: Tensor) -> Tensor:
+    """Rotate v (..., 3) by q (..., 4)."""
+    w, u = q[..., :1], q[..., 1:]
+    t = 2.0 * torch.cross(
+        u.expand(torch.broadcast_shapes(u.shape, v.shape)), v.expand(torch.broadcast_shapes(u.shape, v.shape)), dim=-1
+    )
+    return v + w * t + torch.cross(u.expand_as(t), t, dim=-1)
+
+
+def quat_rotate_inv(q: Tensor, v: Tensor) -> Tensor:
+    """Rotate v by the inverse of q."""
+    return quat_rotate(quat_inv(q), v)
+
+
+def quat_normalize(q: Tensor) -> Tensor:
+    """Unit quaternion with w >= 0."""
+    q = q / q.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return torch.where(q[..., :1] < 0, -q, q)
+
+
+def quat_from_rotvec(v: Tensor) -> Tensor:
+    """Exponential map, (..., 3) rad -> (..., 4)."""
+    angle = v.norm(dim=-1, keepdim=True)
+    half = 0.5 * angle
+    scale = torch.where(angle > 1e-6, torch.sin(half) / angle.clamp_min(1e-12), 0.5 - angle.square() / 48.0)
+    return torch.cat((torch.cos(half), scale * v), dim=-1)
+
+
+def quat_to_rotvec(q: Tensor) -> Tensor:
+    """Logarithm, shortest rotation, (..., 4) -> (..., 3) rad."""
+    q = quat_normalize(q)
+    w, u = q[..., :1], q[..., 1:]
+    sin_half = u.norm(dim=-1, keepdim=True)
+    angle = 2.0 * torch.atan2(sin_half, w)
+    scale = torch.where(sin_half > 1e-6, angle / sin_half.clamp_min(1e-12), 2.0 + sin_half.square() / 3.0)
+    return scale * u
+
+
+def quat_from_yaw(yaw: Tensor) -> Tensor:
+    """Rotation about z, (...) -> (..., 4)."""
+    zero = torch.zeros_like(yaw)
+    return torch.stack((torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)), dim=-1)
+
+
+def yaw_of(q: Tensor) -> Tensor:
+    """Heading angle of the x axis, (..., 4) -> (...)."""
+    w, x, y, z = q.unbind(-1)
+    return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+def matrix_from_quat(q: Tensor) -> Tensor:
+    """Rotation matrix, (..., 4) -> (..., 3, 3)."""
+    eye = torch.eye(3, dtype=q.dtype, device=q.device)
+    columns = [quat_rotate(q, eye[i].expand(*q.shape[:-1], 3)) for i in range(3)]
+    return torch.stack(columns, dim=-1)
+
+
+def rotation_6d(q: Tensor) -> Tensor:
+    """First two columns of the rotation matrix, a continuous representation, (..., 4) -> (..., 6)."""
+    matrix = matrix_from_quat(q)
+    return torch.cat((matrix[..., 0], matrix[..., 1]), dim=-1)
+
+
+def quat_from_matrix(matrix: Tensor) -> Tensor:
+    """Unit quaternion with w >= 0 of a rotation matrix, (..., 3, 3) -> (..., 4); stable for every angle."""
+    m = matrix
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    squares = torch.stack(
+        (
+            1 + trace,
+            1 + m[..., 0, 0] - m[..., 1, 1] - m[..., 2, 2],
+            1 - m[..., 0, 0] + m[..., 1, 1] - m[..., 2, 2],
+            1 - m[..., 0, 0] - m[..., 1, 1] + m[..., 2, 2],
+        ),
+        dim=-1,
+    )  # 4 w^2, 4 x^2, 4 y^2, 4 z^2
+    wx, wy, wz = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    xy, xz, yz = m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1]
+    rows = torch.stack(
+        (
+            torch.stack((squares[..., 0], wx, wy, wz), dim=-1),
+            torch.stack((wx, squares[..., 1], xy, xz), dim=-1),
+            torch.stack((wy, xy, squares[..., 2], yz), dim=-1),
+            torch.stack((wz, xz, yz, squares[..., 3]), dim=-1),
+        ),
+        dim=-2,
+    )  # each row is the quaternion times 4 of one component
+    best = squares.argmax(dim=-1)
+    chosen = torch.gather(rows, -2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
+    return quat_normalize(chosen)
+
+
+def quat_from_rotation_6d(r: Tensor) -> Tensor:
+    """Gram-Schmidt inverse of `rotation_6d`, (..., 6) -> (..., 4)."""
+    x = torch.nn.functional.normalize(r[..., :3], dim=-1)
+    y = torch.nn.functional.normalize(r[..., 3:] - (x * r[..., 3:]).sum(-1, keepdim=True) * x, dim=-1)
+    return quat_from_matrix(torch.stack((x, y, torch.cross(x, y, dim=-1)), dim=-1))
+
+
+def rotation_error(q: Tensor, q_ref: Tensor) -> Tensor:
+    """Rotation vector that takes q to q_ref, in the axes both are expressed in, (..., 3) rad."""
+    return quat_to_rotvec(quat_mul(q_ref, quat_inv(q)))
+
+
+def wrap_angle(angle: Tensor) -> Tensor:
+    """Into [-pi, pi)."""
+    return torch.remainder(angle + torch.pi, 2 * torch.pi) - torch.pi

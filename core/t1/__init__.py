@@ -1,0 +1,1 @@
+"""The Booster T1 as facts with sources, and its MuJoCo model."""

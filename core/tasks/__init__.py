@@ -1,0 +1,1 @@
+"""Tasks, written once in torch on top of the state."""

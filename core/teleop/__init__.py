@@ -1,0 +1,1 @@
+"""Operator devices and the mapper from their samples to commands."""

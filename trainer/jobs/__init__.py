@@ -1,0 +1,1 @@
+"""Long work, each a process with a run folder."""
