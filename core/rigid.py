@@ -1,10 +1,11 @@
 """Rotations and rigid transforms in torch, batched over leading axes; quaternions are wxyz."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def quat_mul(a: Tensor, b: Tensor) -> Tensor:
+def quat_mul(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*_ 4"]:
     """Hamilton product a ⊗ b, (..., 4)."""
     aw, ax, ay, az = a.unbind(-1)
     bw, bx, by, bz = b.unbind(-1)
@@ -19,12 +20,12 @@ def quat_mul(a: Tensor, b: Tensor) -> Tensor:
     )
 
 
-def quat_inv(q: Tensor) -> Tensor:
+def quat_inv(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """Conjugate of a unit quaternion, (..., 4)."""
     return torch.cat((q[..., :1], -q[..., 1:]), dim=-1)
 
 
-def quat_rotate(q: Tensor, v: Tensor) -> Tensor:
+def quat_rotate(q: Float[Tensor, "*#n 4"], v: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*_ 3"]:
     """Rotate v (..., 3) by q (..., 4)."""
     w, u = q[..., :1], q[..., 1:]
     t = 2.0 * torch.cross(
@@ -33,18 +34,18 @@ def quat_rotate(q: Tensor, v: Tensor) -> Tensor:
     return v + w * t + torch.cross(u.expand_as(t), t, dim=-1)
 
 
-def quat_rotate_inv(q: Tensor, v: Tensor) -> Tensor:
+def quat_rotate_inv(q: Float[Tensor, "*#n 4"], v: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*_ 3"]:
     """Rotate v by the inverse of q."""
     return quat_rotate(quat_inv(q), v)
 
 
-def quat_normalize(q: Tensor) -> Tensor:
+def quat_normalize(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """Unit quaternion with w >= 0."""
     q = q / q.norm(dim=-1, keepdim=True).clamp_min(1e-12)
     return torch.where(q[..., :1] < 0, -q, q)
 
 
-def quat_from_rotvec(v: Tensor) -> Tensor:
+def quat_from_rotvec(v: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 4"]:
     """Exponential map, (..., 3) rad -> (..., 4)."""
     angle = v.norm(dim=-1, keepdim=True)
     half = 0.5 * angle
@@ -52,7 +53,7 @@ def quat_from_rotvec(v: Tensor) -> Tensor:
     return torch.cat((torch.cos(half), scale * v), dim=-1)
 
 
-def quat_to_rotvec(q: Tensor) -> Tensor:
+def quat_to_rotvec(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3"]:
     """Logarithm, shortest rotation, (..., 4) -> (..., 3) rad."""
     q = quat_normalize(q)
     w, u = q[..., :1], q[..., 1:]
@@ -62,32 +63,32 @@ def quat_to_rotvec(q: Tensor) -> Tensor:
     return scale * u
 
 
-def quat_from_yaw(yaw: Tensor) -> Tensor:
+def quat_from_yaw(yaw: Float[Tensor, "*n"]) -> Float[Tensor, "*n 4"]:
     """Rotation about z, (...) -> (..., 4)."""
     zero = torch.zeros_like(yaw)
     return torch.stack((torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)), dim=-1)
 
 
-def yaw_of(q: Tensor) -> Tensor:
+def yaw_of(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
     """Heading angle of the x axis, (..., 4) -> (...)."""
     w, x, y, z = q.unbind(-1)
     return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
-def matrix_from_quat(q: Tensor) -> Tensor:
+def matrix_from_quat(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3 3"]:
     """Rotation matrix, (..., 4) -> (..., 3, 3)."""
     eye = torch.eye(3, dtype=q.dtype, device=q.device)
     columns = [quat_rotate(q, eye[i].expand(*q.shape[:-1], 3)) for i in range(3)]
     return torch.stack(columns, dim=-1)
 
 
-def rotation_6d(q: Tensor) -> Tensor:
+def rotation_6d(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 6"]:
     """First two columns of the rotation matrix, a continuous representation, (..., 4) -> (..., 6)."""
     matrix = matrix_from_quat(q)
     return torch.cat((matrix[..., 0], matrix[..., 1]), dim=-1)
 
 
-def quat_from_matrix(matrix: Tensor) -> Tensor:
+def quat_from_matrix(matrix: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n 4"]:
     """Unit quaternion with w >= 0 of a rotation matrix, (..., 3, 3) -> (..., 4); stable for every angle."""
     m = matrix
     trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
@@ -116,18 +117,18 @@ def quat_from_matrix(matrix: Tensor) -> Tensor:
     return quat_normalize(chosen)
 
 
-def quat_from_rotation_6d(r: Tensor) -> Tensor:
+def quat_from_rotation_6d(r: Float[Tensor, "*n 6"]) -> Float[Tensor, "*n 4"]:
     """Gram-Schmidt inverse of `rotation_6d`, (..., 6) -> (..., 4)."""
     x = torch.nn.functional.normalize(r[..., :3], dim=-1)
     y = torch.nn.functional.normalize(r[..., 3:] - (x * r[..., 3:]).sum(-1, keepdim=True) * x, dim=-1)
     return quat_from_matrix(torch.stack((x, y, torch.cross(x, y, dim=-1)), dim=-1))
 
 
-def rotation_error(q: Tensor, q_ref: Tensor) -> Tensor:
+def rotation_error(q: Float[Tensor, "*#n 4"], q_ref: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*_ 3"]:
     """Rotation vector that takes q to q_ref, in the axes both are expressed in, (..., 3) rad."""
     return quat_to_rotvec(quat_mul(q_ref, quat_inv(q)))
 
 
-def wrap_angle(angle: Tensor) -> Tensor:
+def wrap_angle(angle: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Into [-pi, pi)."""
     return torch.remainder(angle + torch.pi, 2 * torch.pi) - torch.pi

@@ -1,9 +1,11 @@
 """What flows through the loop: commands, joint targets and world states, batched over N worlds (torch, SI, wxyz)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from core.t1.model import GRIPPER_MAX_OPENING_M, NUM_JOINTS
@@ -19,7 +21,7 @@ CONTROL_STEPS_PER_COMMAND = CONTROL_HZ // PLANNER_HZ
 class Batched:
     """Row selection and copying for dataclasses whose tensor fields share the leading axis N."""
 
-    def _map(self, fn) -> Self:
+    def _map(self, fn: Callable[[Tensor], Tensor]) -> Self:
         values = {}
         for f in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, f.name)
@@ -48,13 +50,13 @@ class Command(Batched):
     z is up and the palms face each other (the left palm looks to -y, the right one to +y).
     """
 
-    base_velocity: Tensor
+    base_velocity: Float[Tensor, "N 3"]
     "(N, 3): vx, vy in m/s and wz in rad/s, in the heading frame (base, yaw only)"
-    hand_pos_b: Tensor
+    hand_pos_b: Float[Tensor, "N 2 3"]
     "(N, 2, 3) m: left and right hand frames in the base (Trunk) frame"
-    hand_quat_b: Tensor
+    hand_quat_b: Float[Tensor, "N 2 4"]
     "(N, 2, 4) wxyz unit quaternions, T_base_hand rotation"
-    gripper_opening: Tensor
+    gripper_opening: Float[Tensor, "N 2"]
     "(N, 2) m, 0 (closed) to 0.077 (open)"
 
     SIZE = 3 + 6 + 8 + 2
@@ -63,7 +65,7 @@ class Command(Batched):
     def num_worlds(self) -> int:
         return self.base_velocity.shape[0]
 
-    def to_vector(self) -> Tensor:
+    def to_vector(self) -> Float[Tensor, "N 19"]:
         """(N, 19): base velocity 3, hand positions 6, hand quaternions 8, gripper openings 2."""
         n = self.num_worlds
         parts = (
@@ -75,7 +77,7 @@ class Command(Batched):
         return torch.cat(parts, dim=-1)
 
     @classmethod
-    def from_vector(cls, vector: Tensor) -> "Command":
+    def from_vector(cls, vector: Float[Tensor, "N D"]) -> "Command":
         """Inverse of `to_vector`. Raises ValueError on another size."""
         if vector.ndim != 2 or vector.shape[1] != cls.SIZE:
             raise ValueError(f"a command vector has shape (N, {cls.SIZE}), got {tuple(vector.shape)}")
@@ -88,18 +90,18 @@ class Command(Batched):
         names = ["base_velocity_x_m_s", "base_velocity_y_m_s", "base_velocity_yaw_rad_s"]
         names += [f"{s}_hand_pos_{a}_m" for s in ("left", "right") for a in "xyz"]
         names += [f"{s}_hand_quat_{a}" for s in ("left", "right") for a in "wxyz"]
-        return tuple(names + ["left_gripper_opening_m", "right_gripper_opening_m"])
+        return (*names, "left_gripper_opening_m", "right_gripper_opening_m")
 
 
 @dataclass
 class JointTarget(Batched):
     """What the control stack sends across the border for one control period."""
 
-    position: Tensor
+    position: Float[Tensor, "N 29"]
     "(N, 29) rad, canonical joint order"
-    gripper_opening: Tensor
+    gripper_opening: Float[Tensor, "N 2"]
     "(N, 2) m"
-    damping: Tensor
+    damping: Bool[Tensor, "N"]
     "(N,) bool: true = hard stop, kp 0 and kd only (all joints), position ignored"
 
 
@@ -107,13 +109,13 @@ class JointTarget(Batched):
 class BodyState(Batched):
     """Pose and velocity of a free object."""
 
-    pos_w: Tensor
+    pos_w: Float[Tensor, "N 3"]
     "(N, 3) m, relative to the world's origin"
-    quat_w: Tensor
+    quat_w: Float[Tensor, "N 4"]
     "(N, 4) wxyz"
-    lin_vel_w: Tensor
+    lin_vel_w: Float[Tensor, "N 3"]
     "(N, 3) m/s, of the link origin, world axes"
-    ang_vel_w: Tensor
+    ang_vel_w: Float[Tensor, "N 3"]
     "(N, 3) rad/s, world axes"
 
 
@@ -121,35 +123,35 @@ class BodyState(Batched):
 class WorldState(Batched):
     """Everything that a backend reads back, after a control period."""
 
-    time_s: Tensor
+    time_s: Float[Tensor, "N"]
     "(N,) simulated or robot time since reset"
-    base_pos_w: Tensor
+    base_pos_w: Float[Tensor, "N 3"]
     "(N, 3) Trunk origin"
-    base_quat_w: Tensor
+    base_quat_w: Float[Tensor, "N 4"]
     "(N, 4) wxyz"
-    base_lin_vel_b: Tensor
+    base_lin_vel_b: Float[Tensor, "N 3"]
     "(N, 3) m/s, velocity of the Trunk origin in base axes"
-    base_ang_vel_b: Tensor
+    base_ang_vel_b: Float[Tensor, "N 3"]
     "(N, 3) rad/s, gyroscope"
-    joint_pos: Tensor
+    joint_pos: Float[Tensor, "N 29"]
     "(N, 29)"
-    joint_vel: Tensor
+    joint_vel: Float[Tensor, "N 29"]
     "(N, 29)"
-    joint_torque: Tensor
+    joint_torque: Float[Tensor, "N 29"]
     "(N, 29) Nm, applied (after the limit)"
-    gripper_opening: Tensor
+    gripper_opening: Float[Tensor, "N 2"]
     "(N, 2) m, measured"
-    hand_pos_w: Tensor
+    hand_pos_w: Float[Tensor, "N 2 3"]
     "(N, 2, 3) hand frames (palm centres)"
-    hand_quat_w: Tensor
+    hand_quat_w: Float[Tensor, "N 2 4"]
     "(N, 2, 4)"
-    foot_pos_w: Tensor
+    foot_pos_w: Float[Tensor, "N 2 3"]
     "(N, 2, 3) sole frames: below the ankle-roll axis, on the sole plane"
-    foot_quat_w: Tensor
+    foot_quat_w: Float[Tensor, "N 2 4"]
     "(N, 2, 4)"
-    foot_force_w: Tensor
+    foot_force_w: Float[Tensor, "N 2 3"]
     "(N, 2, 3) N, contact force of the world on each foot"
-    hand_force_w: Tensor
+    hand_force_w: Float[Tensor, "N 2 3"]
     "(N, 2, 3) N, contact force of the world on each hand (palm, pad and fingers)"
     objects: dict[str, BodyState] = field(default_factory=dict)
     "free objects of the scene by name"
@@ -159,12 +161,12 @@ class WorldState(Batched):
         return self.base_pos_w.shape[0]
 
 
-def check_finite_command(command: Command) -> Tensor:
+def check_finite_command(command: Command) -> Bool[Tensor, "N"]:
     """(N,) bool: rows with no NaN or infinity."""
     return command.to_vector().isfinite().all(dim=-1)
 
 
-def gripper_open(n: int) -> Tensor:
+def gripper_open(n: int) -> Float[Tensor, "N 2"]:
     """(N, 2) fully open grippers, m."""
     return torch.full((n, 2), GRIPPER_MAX_OPENING_M)
 

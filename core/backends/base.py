@@ -121,7 +121,7 @@ class Backend(Protocol):
         ...
 
     def reset(self, worlds: Tensor, initial: InitialState, physics: Physics | None = None) -> None:
-        """Put the chosen worlds (M,) int64 into initial states; physics changes per-world parameters (None keeps them)."""
+        """Put the chosen worlds (M,) int64 into initial states; physics sets their parameters (None keeps them)."""
         ...
 
     def step(self, target: JointTarget) -> StepReport:

@@ -64,4 +64,4 @@ SOLE_Z_M = -0.0432508
 """Sole plane below the ankle-roll axis (foot link origin)."""
 
 HAND_FRAME_OFFSET_M = (0.10, 0.165)
-"""Distance along the approach axis from the hand link origin to the palm centre (hand frame) and to the grasp centre."""
+"""From the hand link origin along the approach axis: palm centre (hand frame), grasp centre."""
