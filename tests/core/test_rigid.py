@@ -19,7 +19,9 @@ def test_that_a_rotation_and_its_inverse_cancel():
 def test_that_composition_rotates_in_sequence():
     a, b = _random_quats(), _random_quats().flip(0)
     v = torch.randn(256, 3, dtype=torch.float64)
-    torch.testing.assert_close(rigid.quat_rotate(rigid.quat_mul(a, b), v), rigid.quat_rotate(a, rigid.quat_rotate(b, v)))
+    torch.testing.assert_close(
+        rigid.quat_rotate(rigid.quat_mul(a, b), v), rigid.quat_rotate(a, rigid.quat_rotate(b, v))
+    )
 
 
 def test_that_log_and_exp_are_inverse():
