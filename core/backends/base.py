@@ -1,7 +1,7 @@
 """The one border to the world, the same for MuJoCo, Isaac Lab and the real T1 (N = 1)."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -113,6 +113,7 @@ class StepReport:
     "(N,) bool: the world met NaN or an unbounded state and was put back to its last reset state"
 
 
+@runtime_checkable
 class Backend(Protocol):
     """N worlds stepped by one 50 Hz control period at a time."""
 
@@ -141,6 +142,7 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
 class SimulatedBackend(Backend, Protocol):
     """What simulators add for training: disturbances and exact snapshots."""
 
