@@ -65,3 +65,10 @@ SOLE_Z_M = -0.0432508
 
 HAND_FRAME_OFFSET_M = (0.10, 0.165)
 """From the hand link origin along the approach axis: palm centre (hand frame), grasp centre."""
+
+PALM_FACE_OFFSET_M = 0.035
+"""From the hand frame to the outer face of the palm pad, towards the other hand (left -y, right +y of the hand frame).
+
+The wrist (radius 0.03) stands 1.7 cm proud of the bare palm (at 0.013), so that a flat squeeze would touch with the
+wrist. The pad is 2.2 cm thick, has no mass, and is not on the real robot.
+"""
