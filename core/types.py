@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import Self
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,10 +18,13 @@ PLANNER_HZ = 10
 CONTROL_STEPS_PER_COMMAND = CONTROL_HZ // PLANNER_HZ
 
 
+Rows = TypeVar("Rows", bound="Batched")  # not typing.Self: the checkers of the tests cannot resolve it in methods
+
+
 class Batched:
     """Row selection and copying for dataclasses whose tensor fields share the leading axis N."""
 
-    def _map(self, fn: Callable[[Tensor], Tensor]) -> Self:
+    def _map(self: Rows, fn: Callable[[Tensor], Tensor]) -> Rows:
         values = {}
         for f in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, f.name)
@@ -33,11 +36,11 @@ class Batched:
                 }
         return replace(self, **values)  # type: ignore[type-var]
 
-    def select(self, worlds: Tensor) -> Self:
+    def select(self: Rows, worlds: Tensor) -> Rows:
         """The rows of some worlds (index or mask tensor)."""
         return self._map(lambda t: t[worlds])
 
-    def clone(self) -> Self:
+    def clone(self: Rows) -> Rows:
         """A copy that shares no memory with this one."""
         return self._map(lambda t: t.clone())
 

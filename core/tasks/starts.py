@@ -1,0 +1,69 @@
+"""Where the robot starts relative to an object: distance, bearing and heading (B101), with growing ranges (B102)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Range = tuple[float, float]
+
+
+def uniform(value_range: Range, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Uniform samples of a closed range."""
+    low, high = value_range
+    return low + (high - low) * torch.rand(shape, generator=generator)
+
+
+def widened(value_range: Range, factor: float) -> Range:
+    """The range about the same centre, `factor` times as wide."""
+    centre, half = 0.5 * (value_range[0] + value_range[1]), 0.5 * (value_range[1] - value_range[0])
+    return (centre - factor * half, centre + factor * half)
+
+
+@dataclass(frozen=True)
+class StartRanges:
+    """Ranges of the three start variables of the paper, relative to the object."""
+
+    radial_m: Range = (1.2, 1.7)
+    "horizontal distance from the trunk to the object"
+    polar_rad: Range = (-0.6, 0.6)
+    "bearing of the robot seen from the object, 0 straight in front of the face to approach"
+    heading_rad: Range = (-0.2, 0.2)
+    "robot's yaw relative to the direction to the object, 0 when it faces the object"
+    full_factors: tuple[float, float, float] = (3.2, 1.25, 6.0)
+    "widths of radial, polar and heading at scaled(1), relative to these (paper: 320, 125 and 600 %)"
+
+    def __post_init__(self) -> None:
+        for name in ("radial_m", "polar_rad", "heading_rad"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} must be (low, high), got {(low, high)}")
+        if self.radial_m[0] < 0.5:
+            raise ValueError(f"radial_m must begin at 0.5 m or more (the table is there), got {self.radial_m}")
+
+    def scaled(self, fraction: float) -> "StartRanges":
+        """The curriculum's ranges: 0 these, 1 widened by `full_factors`, linear between, about the same centres.
+
+        Raises ValueError for a negative fraction.
+        """
+        if fraction < 0:
+            raise ValueError(f"fraction must be 0 (pre-training ranges) or more, got {fraction}")
+        radial, polar, heading = (1.0 + fraction * (full - 1.0) for full in self.full_factors)
+        return replace(
+            self,
+            radial_m=widened(self.radial_m, radial),
+            polar_rad=widened(self.polar_rad, polar),
+            heading_rad=widened(self.heading_rad, heading),
+        )
+
+    def sample(
+        self, object_xy_w: Float[Tensor, "M 2"], object_yaw_w: Float[Tensor, "M"], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "M 2"], Float[Tensor, "M"]]:
+        """Base x, y in m and yaw in rad in the world. The face to approach is the object's -x side."""
+        count = len(object_yaw_w)
+        radial = uniform(self.radial_m, (count,), generator)
+        bearing = object_yaw_w + torch.pi + uniform(self.polar_rad, (count,), generator)
+        heading = uniform(self.heading_rad, (count,), generator)
+        direction = torch.stack((torch.cos(bearing), torch.sin(bearing)), dim=-1)
+        return object_xy_w + radial[:, None] * direction, bearing + torch.pi + heading
