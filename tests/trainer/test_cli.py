@@ -1,0 +1,49 @@
+import subprocess
+import sys
+
+import pytest
+
+from trainer import cli
+
+
+def test_that_help_lists_every_subcommand_and_imports_nothing_heavy():
+    script = (
+        "import sys\nfrom trainer.cli import main\nstatus = main(['--help'])\n"
+        "assert not {'torch', 'mujoco', 'PyQt6', 'numpy'} & set(sys.modules), 'heavy import'\nsys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in cli.JOBS)
+
+
+def test_that_an_unknown_subcommand_names_the_known_ones(capsys):
+    assert cli.main(["colect"]) == 2
+    assert "unknown subcommand 'colect'; known: window, run, collect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "expected"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"DISPLAY": ""}, "linux", False),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({}, "darwin", True),
+    ],
+)
+def test_that_a_display_is_recognised(environment, platform, expected):
+    assert cli.has_display(environment, platform) is expected
+
+
+def test_that_without_arguments_the_window_opens_or_the_loop_runs_headless_and_says_so(capsys):
+    assert cli.open_window_or_run_headless(lambda: True, window=lambda: 7, headless=lambda: 8) == 7
+    assert capsys.readouterr().out == ""
+    assert cli.open_window_or_run_headless(lambda: False, window=lambda: 7, headless=lambda: 8) == 8
+    assert "headless" in capsys.readouterr().out
+
+
+def test_that_wrong_options_end_with_status_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["window", "--size", "3"])
+    assert ended.value.code == 2
+    capsys.readouterr()

@@ -1,0 +1,116 @@
+"""The command line: one subcommand a job; a job's module is imported only when it is asked for."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+
+class Job(NamedTuple):
+    """A subcommand: the module with `Config` and `main(config) -> int`, and one line of help."""
+
+    module: str
+    help: str
+
+
+JOBS: dict[str, Job] = {
+    "window": Job("trainer.jobs.window", "open the window (also what no subcommand does)"),
+    "run": Job("trainer.jobs.run", "the live loop without a window: run episodes and print what happens"),
+    "collect": Job("trainer.jobs.collect", "record demonstrations, many worlds at once"),
+    "dataset": Job("trainer.jobs.dataset", "info, check, replay, merge, trim, delete, undo on recorded data"),
+    "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
+    "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
+}
+
+
+def help_text() -> str:
+    """What `refine-dp --help` prints."""
+    width = max(map(len, JOBS))
+    lines = [f"  {name:<{width}}  {job.help}" for name, job in JOBS.items()]
+    return "\n".join(
+        (
+            "usage: refine-dp [SUBCOMMAND] [OPTIONS]",
+            "",
+            "REFINE-DP Studio. Without a subcommand it opens the window; without a display it runs the same",
+            "loop headless.",
+            "",
+            "subcommands:",
+            *lines,
+            "",
+            "refine-dp SUBCOMMAND --help shows the options.",
+        )
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of `refine-dp`. Returns the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments:
+        return open_window_or_run_headless()
+    name, rest = arguments[0], arguments[1:]
+    if name in ("-h", "--help"):
+        print(help_text())
+        return 0
+    if name in ("-V", "--version"):
+        from trainer.runs import code_version
+
+        print(f"refine-dp {code_version().package}")
+        return 0
+    if name not in JOBS:
+        print(f"refine-dp: unknown subcommand {name!r}; known: {', '.join(JOBS)}", file=sys.stderr)
+        return 2
+    return run_job(name, rest)
+
+
+def run_job(name: str, arguments: Sequence[str]) -> int:
+    """Parse a job's options into its Config and run it. A mistake in the input prints cause and remedy, no trace."""
+    module = importlib.import_module(JOBS[name].module)
+    try:
+        config: Any = parse(module.Config, name, module.__doc__, arguments)
+        return int(module.main(config))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except (ValueError, FileNotFoundError) as error:
+        if os.environ.get("REFINE_DP_TRACE"):
+            raise
+        print(f"refine-dp {name}: {error}\n(set REFINE_DP_TRACE=1 for the trace)", file=sys.stderr)
+        return 1
+
+
+def parse(config: Any, name: str, description: str | None, arguments: Sequence[str]) -> Any:
+    """Options of one subcommand by tyro; exits with 2 and a message on wrong usage."""
+    import tyro
+
+    return tyro.cli(config, prog=f"refine-dp {name}", description=description, args=list(arguments))
+
+
+def has_display(environment: dict[str, str] | None = None, platform: str = sys.platform) -> bool:
+    """Whether a window can open: on Linux a display server (or a Qt platform chosen by hand), elsewhere always."""
+    environment = dict(os.environ) if environment is None else environment
+    if not platform.startswith("linux"):
+        return True
+    return any(environment.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def open_window_or_run_headless(
+    display: Callable[[], bool] = has_display,
+    window: Callable[[], int] | None = None,
+    headless: Callable[[], int] | None = None,
+) -> int:
+    """The window where there is a display, else the same loop headless, and says which."""
+    if display():
+        return (window or open_window)()
+    print("no display (DISPLAY and WAYLAND_DISPLAY are not set): running the same loop headless; refine-dp run --help")
+    return (headless or (lambda: run_job("run", ())))()
+
+
+def open_window(arguments: Sequence[str] = ()) -> int:
+    """Start the window as a program of its own: `python -m app`. Nothing below it imports it."""
+    return subprocess.call([sys.executable, "-m", "app", *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

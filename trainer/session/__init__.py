@@ -1,0 +1,1 @@
+"""Live sessions: one robot, one loop, in a process of its own."""

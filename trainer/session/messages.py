@@ -1,0 +1,405 @@
+"""What the session worker and its client say to each other, and the bytes that carry it (no torch, no Qt, no pickle).
+
+A frame is `MAGIC`, the header length (uint32, little endian), a JSON header, then the raw bytes of the arrays, each
+aligned to 8. The header holds the message's type, its fields, and dtype and shape of each array. The first message of
+either side is `Hello`; another protocol version ends the connection.
+"""
+
+import json
+import math
+import struct
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from core.tasks.scene import Scene
+from trainer.typed_json import DecodeError, from_json, to_json
+
+PROTOCOL_VERSION = 1
+MAGIC = b"RDP1"
+MAX_MESSAGE_BYTES = 1 << 20
+HEARTBEAT_PERIOD_S = 0.1
+"""The client sends `Heartbeat` at this period."""
+HEARTBEAT_TIMEOUT_S = 0.25
+"""Without one for this long the robot holds: zero velocity, hands held, balance kept."""
+TELEMETRY_HZ = 50.0
+"""At most; a client that reads more slowly gets the latest value, never a queue."""
+
+
+class MessageError(ValueError):
+    """Bytes that are not a message of this protocol version."""
+
+
+# ---------------------------------------------------------------------------------------------------- client to worker
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First message of either side."""
+
+    role: Literal["client", "worker"]
+    protocol: int = PROTOCOL_VERSION
+    software: str = ""
+    "version of the package, for the log"
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class Configure:
+    """What the session is about. Answered by `SceneChanged` and a `StateChanged`, or a `SessionError`.
+
+    A changed source, seed, dataset, limit or pace takes effect at the next episode without loading anything anew.
+    """
+
+    task: str = "box_pickup"
+    "name of the task"
+    source: str = "heuristic"
+    "who commands: heuristic or keyboard"
+    backend: str = "mujoco"
+    "mujoco; fake has no physics and serves tests"
+    seed: int = 0
+    "seed of the first episode; episode k uses seed + k"
+    dataset: str | None = None
+    "path of the data set that episodes are recorded to, None records nothing"
+    safety: Literal["simulation", "hardware"] = "simulation"
+    "preset of safety limits; hardware: walking 0.2 m/s, hands 0.05 m/s"
+    realtime: bool = True
+    "pace the loop at 50 Hz; false runs as fast as it goes"
+    episodes: int = 0
+    "stop after this many episodes, 0 goes on until told"
+    auto_record: bool = True
+    "record each episode and keep it when it ends; false leaves that to the record commands"
+    auto_next: bool = True
+    "begin the next episode when one ends; false waits for start"
+    operator: str = ""
+    "name of the person, recorded with each episode"
+    label: str = ""
+    "label of the episodes to come"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "learned: both trained controllers; ik_arms: legs as trained, arms by inverse kinematics"
+
+
+SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
+"""start: begin an episode (from ready), pause and resume: freeze the simulation, reset: abandon the episode and put
+the robot back, quit: end the worker."""
+StopAction = Literal["soft_stop", "hard_stop", "clear_stop"]
+"""soft_stop: zero velocity, hands held, balance kept. hard_stop: damping of every joint. Both latch until clear_stop;
+a hard stop also ends the episode, and the next start resets."""
+RecordAction = Literal["start", "keep", "discard", "undo", "again"]
+"""start: record from now on; keep or discard: what the open (or just finished) recording becomes; undo: remove the
+episode kept last from the data set; again: discard, reset and record anew."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Steer the session."""
+
+    action: SessionAction
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Handled at once by the receiving thread of the worker; never waits behind another message."""
+
+    action: StopAction
+
+
+@dataclass(frozen=True)
+class Record:
+    """Steer the recorder."""
+
+    action: RecordAction
+
+
+@dataclass(frozen=True)
+class Label:
+    """Label of the open recording, or of the next."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keyboard operator: every key that is down now. Sent on each change and at 20 Hz while any is down.
+
+    Key names are those of `core.teleop.keyboard.BINDINGS`: lower-case characters, 'shift', 'up', 'space', ...
+    """
+
+    down: tuple[str, ...]
+    time_s: float = 0.0
+    "monotonic time of the client, for the log; the worker stamps arrival by its own clock"
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The client is alive; sent at 10 Hz."""
+
+    count: int = 0
+
+
+# ---------------------------------------------------------------------------------------------------- worker to client
+
+SessionState = Literal["unconfigured", "loading", "ready", "running", "paused", "ended"]
+StopState = Literal["none", "soft", "hard"]
+RecordingState = Literal["off", "armed", "recording", "finished"]
+"""off: no data set; armed: the next start records; recording; finished: waits for keep or discard."""
+
+
+@dataclass(frozen=True)
+class SceneChanged:
+    """The scene to draw: build the display model with `core.backends.mujoco_scene.compile_scene`."""
+
+    scene: Scene
+    task: str
+    time_limit_s: float
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    """The session is in another state."""
+
+    state: SessionState
+
+
+@dataclass(frozen=True)
+class EpisodeFinished:
+    """An episode ended."""
+
+    index: int
+    "0, 1, ... in this session"
+    seed: int
+    success: bool
+    reason: str
+    "success, time limit, fall, stopped, reset, diverged, ..."
+    duration_s: float
+    recorded: bool
+    "kept in the data set already"
+
+
+@dataclass(frozen=True)
+class RecordingChanged:
+    """The recorder did something: the data set now has `episodes` episodes."""
+
+    action: Literal["started", "kept", "discarded", "undone"]
+    dataset: str
+    episodes: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class StopChanged:
+    """A stop took effect (or was cleared): the joint targets sent obey it."""
+
+    state: StopState
+    latency_ms: float
+    "from the arrival of the message to the first joint targets that obey"
+
+
+@dataclass(frozen=True)
+class SessionError:
+    """Something did not work."""
+
+    what: str
+    "one sentence"
+    remedy: str = ""
+    "what to do"
+    detail: str = ""
+    "trace, folded in the dialog"
+    fatal: bool = False
+    "true when the worker ends"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line for the log view."""
+
+    text: str
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class LoopStats:
+    """How the loop keeps its schedule. Latencies are means over the last second."""
+
+    rate_hz: float = 0.0
+    "control periods a second, measured"
+    missed_ticks: int = 0
+    "late ticks dropped since the session began"
+    slack_ms: float = 0.0
+    "time left in the last period"
+    source_ms: float = 0.0
+    safety_ms: float = 0.0
+    controller_ms: float = 0.0
+    backend_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """The state at one control period, world 0. Poses are 7 numbers: position (m), quaternion wxyz; float32 arrays."""
+
+    tick: int
+    "control periods since the worker began"
+    time_s: float
+    "time of the episode"
+    state: SessionState
+    stop: StopState
+    holding: bool
+    "true while zero velocity is sent and hands are held: soft stop, stale input or no heartbeat"
+    hold_reason: str
+    "'', 'soft stop', 'no heartbeat', 'stale command', 'not a number'"
+    source: str
+    stage: str
+    "stage of the planner, '' when the source has none"
+    episode: int
+    "index of the episode in this session"
+    episodes_finished: int
+    episodes_succeeded: int
+    success: bool
+    "the task's success, latched within the episode"
+    recording: RecordingState
+    recorded_samples: int
+    recorded_episodes: int
+    base_pose_w: np.ndarray
+    "(7,) Trunk"
+    joint_pos: np.ndarray
+    "(29,) rad, canonical order"
+    gripper_opening: np.ndarray
+    "(2,) m"
+    object_poses_w: dict[str, np.ndarray]
+    "(7,) of every object, fixed ones included"
+    object_sizes: dict[str, np.ndarray]
+    "(3,) full edge lengths, m: sizes vary from episode to episode"
+    command_hand_poses_w: np.ndarray
+    "(2, 7) commanded hand frames (as sent)"
+    hand_poses_w: np.ndarray
+    "(2, 7) measured hand frames"
+    planned_steps_w: np.ndarray
+    "(P, 4) x, y, z, yaw of upcoming footsteps"
+    planned_sides: np.ndarray
+    "(P,) 0 left, 1 right"
+    velocity_command: np.ndarray
+    "(3,) vx, vy (m/s), wz (rad/s) as sent, heading frame"
+    velocity_actual: np.ndarray
+    "(3,) of the base, heading frame"
+    gripper_command: np.ndarray
+    "(2,) m"
+    hand_pos_error_m: np.ndarray
+    "(2,)"
+    hand_rot_error_rad: np.ndarray
+    "(2,)"
+    foot_error_m: float
+    "placement error of the last footstep; NaN before the first"
+    interventions: dict[str, int]
+    "safety interventions by kind since the session began, every kind listed"
+    loop: LoopStats = field(default_factory=LoopStats)
+
+
+ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | Heartbeat
+WorkerEvent = (
+    Hello | SceneChanged | StateChanged | EpisodeFinished | RecordingChanged | StopChanged | SessionError | LogLine
+)
+WorkerMessage = WorkerEvent | Telemetry
+Message = ClientMessage | WorkerMessage
+
+_TYPES: dict[str, type] = {kind.__name__: kind for kind in get_args(Message)}
+_DTYPES = ("float32", "float64", "int64", "int32", "uint8", "bool")
+_HEAD = struct.Struct("<4sI")
+
+
+def encode(message: Message) -> bytes:
+    """The frame of a message. Raises MessageError when it is too large."""
+    arrays: list[np.ndarray] = []
+    body = to_json(message, arrays)
+    arrays = [np.ascontiguousarray(array) for array in arrays]
+    header = {
+        "v": PROTOCOL_VERSION,
+        "type": type(message).__name__,
+        "body": body,
+        "arrays": [{"dtype": array.dtype.name, "shape": list(array.shape)} for array in arrays],
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    parts = [_HEAD.pack(MAGIC, len(text)), text]
+    for array in arrays:
+        if array.dtype.name not in _DTYPES:
+            raise MessageError(
+                f"array of {array.dtype.name} in {type(message).__name__}; allowed: {', '.join(_DTYPES)}"
+            )
+        parts.append(b"\0" * _padding(sum(map(len, parts))))
+        parts.append(array.tobytes())
+    frame = b"".join(parts)
+    if len(frame) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"{type(message).__name__} has {len(frame)} bytes; allowed: {MAX_MESSAGE_BYTES}")
+    return frame
+
+
+def decode(frame: bytes) -> Message:
+    """The message of a frame. Raises MessageError for anything that is not one, whatever the bytes are."""
+    if len(frame) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"a message of {len(frame)} bytes; allowed: {MAX_MESSAGE_BYTES}")
+    header, offset = _read_header(frame)
+    if header.get("v") != PROTOCOL_VERSION:
+        raise MessageError(
+            f"protocol version {header.get('v')!r}, this program speaks {PROTOCOL_VERSION}; update the older side"
+        )
+    name = header.get("type")
+    if not isinstance(name, str) or name not in _TYPES:
+        raise MessageError(f"unknown message {str(name)[:60]!r}; known: {', '.join(_TYPES)}")
+    arrays = _read_arrays(frame, offset, header.get("arrays"))
+    try:
+        return from_json(_TYPES[name], header.get("body"), arrays)
+    except (DecodeError, RecursionError) as error:
+        raise MessageError(str(error)) from error
+
+
+def _padding(offset: int) -> int:
+    return -offset % 8
+
+
+def _read_header(frame: bytes) -> tuple[dict[str, Any], int]:
+    if len(frame) < _HEAD.size:
+        raise MessageError(f"a frame of {len(frame)} bytes is shorter than its head of {_HEAD.size}")
+    magic, size = _HEAD.unpack_from(frame)
+    if magic != MAGIC:
+        raise MessageError(f"the frame begins with {magic!r}, not {MAGIC!r}")
+    end = _HEAD.size + size
+    if end > len(frame):
+        raise MessageError(f"the header should have {size} bytes, the frame has {len(frame) - _HEAD.size} left")
+    try:
+        header = json.loads(frame[_HEAD.size : end])
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"the header is not JSON: {error}") from error
+    if not isinstance(header, dict):
+        raise MessageError(f"the header is a {type(header).__name__}, not an object")
+    return header, end
+
+
+def _read_arrays(frame: bytes, offset: int, listed: Any) -> list[np.ndarray]:
+    if not isinstance(listed, list):
+        raise MessageError("the header lists no arrays")
+    arrays = []
+    for item in listed:
+        dtype, shape = _read_layout(item)
+        offset += _padding(offset)
+        size = math.prod(shape) * dtype.itemsize
+        if offset + size > len(frame):
+            raise MessageError(f"an array of shape {shape} needs {size} bytes, {max(0, len(frame) - offset)} are left")
+        flat = np.frombuffer(frame, dtype=dtype, count=math.prod(shape), offset=offset)
+        arrays.append(flat.reshape(shape))
+        offset += size
+    if offset != len(frame):
+        raise MessageError(f"{len(frame) - offset} bytes after the last array")
+    return arrays
+
+
+def _read_layout(item: Any) -> tuple[np.dtype, tuple[int, ...]]:
+    dtype, shape = (item.get("dtype"), item.get("shape")) if isinstance(item, dict) else (None, None)
+    if dtype not in _DTYPES:
+        raise MessageError(f"array of {str(dtype)[:60]!r}; allowed: {', '.join(_DTYPES)}")
+    if not isinstance(shape, list) or len(shape) > 4 or not all(map(_is_size, shape)):
+        raise MessageError(f"array of shape {str(shape)[:60]}; allowed: up to 4 sizes of 0 to {MAX_MESSAGE_BYTES}")
+    return np.dtype(dtype), tuple(shape)
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_MESSAGE_BYTES
