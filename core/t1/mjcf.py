@@ -1,6 +1,7 @@
 """Loads the T1 as a MuJoCo specification that scenes extend with floor and objects."""
 
-# pyright: reportAttributeAccessIssue=false, reportPrivateImportUsage=false  (MuJoCo ships no type stubs)
+# MuJoCo ships no type stubs
+# pyright: reportAttributeAccessIssue=false
 
 from pathlib import Path
 from typing import Literal
