@@ -41,15 +41,17 @@ KD = np.array([joint.kd for joint in JOINTS])
 ARMATURE = np.array([joint.armature for joint in JOINTS])
 
 _DEFAULT_POSE = {
-    # arms hanging: booster_train default
-    "Left_Shoulder_Pitch": 0.2, "Left_Shoulder_Roll": -1.3, "Left_Elbow_Yaw": -0.5,
-    "Right_Shoulder_Pitch": 0.2, "Right_Shoulder_Roll": 1.3, "Right_Elbow_Yaw": 0.5,
+    # arms: hands in front of the trunk at (0.32, +-0.21, 0.02) m, palms facing each other, 0.5 rad from every limit
+    "Left_Shoulder_Pitch": 0.06, "Left_Shoulder_Roll": -0.69, "Left_Elbow_Pitch": 0.69, "Left_Elbow_Yaw": -1.64,
+    "Left_Wrist_Pitch": -0.69, "Left_Wrist_Yaw": -0.51, "Left_Hand_Roll": 0.55,
+    "Right_Shoulder_Pitch": 0.06, "Right_Shoulder_Roll": 0.69, "Right_Elbow_Pitch": 0.69, "Right_Elbow_Yaw": 1.64,
+    "Right_Wrist_Pitch": -0.69, "Right_Wrist_Yaw": 0.51, "Right_Hand_Roll": -0.55,
     # legs: booster_train default
     "Left_Hip_Pitch": -0.2, "Left_Knee_Pitch": 0.4, "Left_Ankle_Pitch": -0.2,
     "Right_Hip_Pitch": -0.2, "Right_Knee_Pitch": 0.4, "Right_Ankle_Pitch": -0.2,
 }  # fmt: skip
 DEFAULT_JOINT_POS = np.array([_DEFAULT_POSE.get(name, 0.0) for name in JOINT_NAMES])
-"""q_def, (29,) rad: the vendor's stand (booster_train)."""
+"""q_def, (29,) rad: the vendor's stand (booster_train), arms ready to manipulate."""
 
 DEFAULT_BASE_HEIGHT_M = 0.6791
 """Trunk-origin height with the soles on the floor in the default pose (facts table)."""
