@@ -1,0 +1,314 @@
+"""N worlds of one scene in MuJoCo, stepped on a thread pool.
+
+Inside, everything is float64; the state leaves as float32 tensors and targets come in as float32. A world's results do
+not depend on how many worlds there are, on the number of threads, or on what happens in other worlds, bit for bit.
+Contact forces and joint torques are those of the last physics step (the last 5 ms of a control period), poses and
+velocities those at its end.
+"""
+
+import json
+import logging
+import os
+from dataclasses import asdict
+from typing import Literal
+
+import mujoco
+import numpy as np
+import safetensors.numpy
+import torch
+from mujoco.batch import Batch, SimulationError
+from torch import Tensor
+
+from core.backends.base import BackendDescription, InitialState, Physics, StepReport
+from core.backends.mujoco_layout import FreeBody, build_layout
+from core.backends.mujoco_physics import WorldPhysics
+from core.backends.mujoco_scene import SolverOptions, compile_scene
+from core.backends.mujoco_state import StateReader, write_free_body
+from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, GRIPPER_MAX_OPENING_M, JOINT_NAMES
+from core.tasks.scene import Scene
+from core.types import CONTROL_PERIOD_S, BodyState, JointTarget, WorldState
+
+MAX_POSITION = 1e3
+"""Bound of every position coordinate (m, rad): beyond it a world counts as diverged."""
+MAX_VELOCITY = 1e3
+"""Bound of every velocity coordinate (m/s, rad/s); the fastest joint is rated 18 rad/s."""
+
+_NUMERIC_WARNINGS = [
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+    mujoco.mjtWarning.mjWARN_INERTIA,
+]
+_log = logging.getLogger(__name__)
+
+
+class MujocoBackend:
+    """The simulator that comes with the application. Implements `SimulatedBackend`."""
+
+    def __init__(
+        self, scene: Scene, num_worlds: int, num_threads: int = 0, solver: SolverOptions | None = None
+    ) -> None:
+        """Compile the scene and put every world into the default pose.
+
+        num_threads: 0 uses every core that this process may use. solver overrides the scene's solver options.
+        """
+        if num_worlds < 1:
+            raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
+        _silence_mujoco()
+        threads = min(num_threads or len(os.sched_getaffinity(0)), num_worlds)
+        model = compile_scene(scene, solver=solver)
+        self._scene = scene
+        self._num_worlds = num_worlds
+        self._substeps = round(CONTROL_PERIOD_S / model.opt.timestep)
+        if abs(self._substeps * model.opt.timestep - CONTROL_PERIOD_S) > 1e-12:
+            raise ValueError(f"timestep {model.opt.timestep} s must divide the control period {CONTROL_PERIOD_S} s")
+        self._model = model
+        self._layout = build_layout(model, scene)
+        self._batch: Batch | None = Batch(model, num_worlds, threads, persistent=True)
+        self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
+        self._ctrl, self._wrench = self._batch.bind("ctrl"), self._batch.bind("xfrc_applied")
+        self._warmstart, self._time = self._batch.bind("qacc_warmstart"), self._batch.bind("time")
+        self._physics = WorldPhysics(self._batch, self._layout, scene)
+        self._reader = StateReader(self._batch, self._layout)
+        self._initial_qpos, self._initial_qvel = self._qpos.copy(), self._qvel.copy()
+        self._initial_ctrl = self._ctrl.copy()
+        self.reset(torch.arange(num_worlds), default_initial_state(scene, num_worlds))
+
+    def describe(self) -> BackendDescription:
+        """Names, rates, sizes, version, solver."""
+        option = self._model.opt
+        return BackendDescription(
+            name="mujoco",
+            version=mujoco.__version__,
+            num_worlds=self._num_worlds,
+            control_period_s=CONTROL_PERIOD_S,
+            physics_timestep_s=option.timestep,
+            joint_names=JOINT_NAMES,
+            scene=self._scene,
+            settings={
+                "integrator": "implicitfast",
+                "solver": "newton",
+                "cone": "elliptic" if option.cone == mujoco.mjtCone.mjCONE_ELLIPTIC else "pyramidal",
+                "impratio": option.impratio,
+                "iterations": int(option.iterations),
+                "ls_iterations": int(option.ls_iterations),
+            },
+        )
+
+    def reset(self, worlds: Tensor, initial: InitialState, physics: Physics | None = None) -> None:
+        """Start the chosen worlds (M,) anew: state, time 0, no external wrench, no damping mode, joints held.
+
+        A fixed base stays where the scene put it: base fields are ignored. Raises ValueError on a non-finite state, on
+        objects that the scene does not have, or on indices out of range.
+        """
+        batch, rows = self._open(), self._rows(worlds)
+        if rows.size == 0:
+            return
+        self._write_state(rows, initial)
+        self._ctrl[rows[:, None], self._layout.joint_ctrl] = self._qpos[rows[:, None], self._layout.joint_qpos]
+        self._ctrl[rows[:, None], self._layout.gripper_ctrl] = initial.gripper_opening.cpu().numpy()
+        self._initial_qpos[rows], self._initial_qvel[rows] = self._qpos[rows], self._qvel[rows]
+        self._initial_ctrl[rows] = self._ctrl[rows]
+        if physics is not None:
+            self._physics.apply(rows, physics)
+        self._start(batch, rows)
+
+    def set_state(self, worlds: Tensor, state: InitialState) -> None:
+        """Write states without touching time, physics or targets. Same errors as `reset`."""
+        batch, rows = self._open(), self._rows(worlds)
+        if rows.size == 0:
+            return
+        self._write_state(rows, state)
+        self._forward(batch, rows)
+
+    def step(self, target: JointTarget) -> StepReport:
+        """Advance every world by 20 ms with joint targets held. Raises ValueError on a non-finite target.
+
+        Grippers keep following their opening in damping mode.
+        """
+        batch = self._open()
+        self._write_target(target)
+        failed = np.zeros(self._num_worlds, dtype=bool)
+        try:
+            batch.step(nstep=self._substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+        except SimulationError as error:
+            failed[error.ids] = True
+            _log.warning("%s", error)
+        self._reader.mark_all()
+        failed |= self._diverged()
+        if failed.any():
+            self._recover(batch, np.flatnonzero(failed))
+        return StepReport(diverged=torch.from_numpy(failed))
+
+    def read_state(self) -> WorldState:
+        """The state now, in tensors that later calls overwrite."""
+        self._open()
+        return self._reader.read()
+
+    def apply_wrench(self, body: str, force_w: Tensor, torque_w: Tensor) -> None:
+        """External force (N, 3) N and torque (N, 3) Nm at a link's centre of mass, world axes, held until changed.
+
+        A reset takes it off the worlds reset. Raises ValueError for an unknown body.
+        """
+        self._open()
+        try:
+            index = self._model.body(body).id
+        except KeyError as error:
+            raise ValueError(f"body {body!r} does not exist in scene {self._scene.name!r}") from error
+        self._wrench[:, index, :3] = force_w.detach().cpu().numpy()
+        self._wrench[:, index, 3:] = torque_w.detach().cpu().numpy()
+
+    def snapshot(self) -> bytes:
+        """Everything that later steps depend on, as safetensors bytes."""
+        batch = self._open()
+        arrays = {
+            "state": batch.state,
+            "initial_qpos": self._initial_qpos,
+            "initial_qvel": self._initial_qvel,
+            "initial_ctrl": self._initial_ctrl,
+            "fingerprint": self._fingerprint(),
+        }
+        arrays |= {f"physics/{name}": value for name, value in self._physics.fields().items()}
+        arrays |= {f"read/{name}": value for name, value in self._reader.arrays().items()}
+        return safetensors.numpy.save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+
+    def restore(self, snapshot: bytes) -> None:
+        """Undo everything since `snapshot`, bit for bit. Raises ValueError when it is of another scene or size."""
+        batch = self._open()
+        try:
+            arrays = safetensors.numpy.load(snapshot)
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"not a snapshot: {error}") from error
+        if not np.array_equal(arrays.get("fingerprint", np.zeros(0)), self._fingerprint()):
+            raise ValueError("the snapshot is of another scene, solver, MuJoCo version or number of worlds")
+        self._physics.restore(_subtree(arrays, "physics/"))
+        batch.state[:] = arrays["state"]
+        self._initial_qpos[:], self._initial_qvel[:] = arrays["initial_qpos"], arrays["initial_qvel"]
+        self._initial_ctrl[:] = arrays["initial_ctrl"]
+        self._reader.load(_subtree(arrays, "read/"))
+
+    def close(self) -> None:
+        """Stop the threads. Safe to call twice; any other call afterwards raises RuntimeError."""
+        self._batch = None
+
+    def _open(self) -> Batch:
+        if self._batch is None:
+            raise RuntimeError("this backend is closed: make a new one")
+        return self._batch
+
+    def _rows(self, worlds: Tensor) -> np.ndarray:
+        """World indices, checked. A bool mask (N,) is accepted too."""
+        rows = worlds.detach().cpu().numpy()
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        if rows.size and (rows.min() < 0 or rows.max() >= self._num_worlds or np.unique(rows).size != rows.size):
+            raise ValueError(f"worlds must be different indices in [0, {self._num_worlds}), got {rows.tolist()}")
+        return rows.astype(np.int64)
+
+    def _write_state(self, rows: np.ndarray, state: InitialState) -> None:
+        layout = self._layout
+        _check_state(state, len(rows), self._scene)
+        qpos, qvel = self._qpos[rows], self._qvel[rows]
+        qpos[:, layout.joint_qpos] = state.joint_pos.cpu().numpy()
+        qvel[:, layout.joint_qvel] = state.joint_vel.cpu().numpy()
+        opening = state.gripper_opening.cpu().numpy().astype(np.float64)
+        qpos[:, layout.finger_qpos] = 0.5 * opening[:, :, None]
+        qvel[:, layout.finger_qvel] = 0.0
+        if layout.base is not None:
+            base = BodyState(state.base_pos_w, state.base_quat_w, state.base_lin_vel_b, state.base_ang_vel_b)
+            write_free_body(qpos, qvel, layout.base, base, velocity_axes="body")
+        for item in self._scene.free_objects:
+            body = state.objects.get(item.name, at_rest(item.pos, len(rows)))
+            write_free_body(qpos, qvel, layout.objects[item.name], body, velocity_axes="world")
+        self._qpos[rows], self._qvel[rows] = qpos, qvel
+
+    def _write_target(self, target: JointTarget) -> None:
+        damping = target.damping.detach().cpu().numpy()
+        position = target.position.detach().cpu().numpy()
+        self._physics.set_damping(damping)
+        if damping.any():
+            position = np.where(damping[:, None], self._qpos[:, self._layout.joint_qpos], position)
+        self._ctrl[:, self._layout.joint_ctrl] = position
+        self._ctrl[:, self._layout.gripper_ctrl] = target.gripper_opening.detach().cpu().numpy()
+        if not np.isfinite(self._ctrl.sum()):
+            bad = np.flatnonzero(~np.isfinite(self._ctrl).all(axis=1))
+            raise ValueError(f"joint targets of worlds {bad.tolist()} are not finite")
+
+    def _start(self, batch: Batch, rows: np.ndarray) -> None:
+        """Begin an episode at the state rows as written."""
+        self._time[rows] = 0.0
+        self._warmstart[rows] = 0.0
+        self._wrench[rows] = 0.0
+        damping = self._physics.damping.copy()
+        damping[rows] = False
+        self._physics.set_damping(damping)
+        batch.warning[rows] = 0
+        self._forward(batch, rows)
+
+    def _forward(self, batch: Batch, rows: np.ndarray) -> None:
+        batch.forward(np.sort(rows))
+        self._reader.mark(rows)
+
+    def _diverged(self) -> np.ndarray:
+        """(N,) bool: NaN or unbounded coordinates, or a numerical warning of MuJoCo since the last reset."""
+        batch = self._open()
+        bounded = (np.abs(self._qpos) < MAX_POSITION).all(axis=1) & (np.abs(self._qvel) < MAX_VELOCITY).all(axis=1)
+        return ~bounded | batch.warning[:, _NUMERIC_WARNINGS, 1].any(axis=1)
+
+    def _recover(self, batch: Batch, rows: np.ndarray) -> None:
+        """Put diverged worlds back to their last initial states."""
+        _log.warning("worlds %s diverged and were reset", rows.tolist())
+        self._qpos[rows], self._qvel[rows] = self._initial_qpos[rows], self._initial_qvel[rows]
+        self._ctrl[rows] = self._initial_ctrl[rows]
+        self._start(batch, rows)
+
+    def _fingerprint(self) -> np.ndarray:
+        description = asdict(self.describe())
+        return np.frombuffer(json.dumps(description, sort_keys=True).encode(), dtype=np.uint8)
+
+
+def at_rest(pos: tuple[float, float, float], count: int) -> BodyState:
+    """The same pose for `count` worlds, upright and still."""
+    quat = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(count, 1)
+    return BodyState(torch.tensor([pos]).repeat(count, 1), quat, torch.zeros(count, 3), torch.zeros(count, 3))
+
+
+def default_initial_state(scene: Scene, count: int) -> InitialState:
+    """The vendor's stand at the origin, grippers open, objects where the scene has them."""
+    stand = at_rest((0.0, 0.0, DEFAULT_BASE_HEIGHT_M + scene.spawn_height), count)
+    return InitialState(
+        base_pos_w=stand.pos_w,
+        base_quat_w=stand.quat_w,
+        joint_pos=torch.as_tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(count, 1),
+        joint_vel=torch.zeros(count, len(JOINT_NAMES)),
+        base_lin_vel_b=stand.lin_vel_w,
+        base_ang_vel_b=stand.ang_vel_w,
+        gripper_opening=torch.full((count, 2), GRIPPER_MAX_OPENING_M),
+        objects={item.name: at_rest(item.pos, count) for item in scene.free_objects},
+    )
+
+
+def _check_state(state: InitialState, count: int, scene: Scene) -> None:
+    known = {item.name for item in scene.free_objects}
+    if unknown := set(state.objects) - known:
+        raise ValueError(f"no free object {sorted(unknown)} in scene {scene.name!r}; known: {sorted(known)}")
+    tensors = [state.base_pos_w, state.base_quat_w, state.joint_pos, state.joint_vel]
+    tensors += [state.base_lin_vel_b, state.base_ang_vel_b, state.gripper_opening]
+    for body in state.objects.values():
+        tensors += [body.pos_w, body.quat_w, body.lin_vel_w, body.ang_vel_w]
+    for tensor in tensors:
+        if tensor.shape[0] != count:
+            raise ValueError(f"a state of {tensor.shape[0]} rows was given for {count} worlds: give one row a world")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError("a state to write must be finite")
+
+
+def _subtree(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _silence_mujoco() -> None:
+    """Divergence is reported by `step`; MuJoCo would also write a log file into the working directory."""
+    config = mujoco.MjLogConfig.get()
+    config.logto_file = config.logto_console = False
+    mujoco.MjLogConfig.set(config)
