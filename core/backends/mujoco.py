@@ -5,12 +5,12 @@ not depend on how many worlds there are, on the number of threads, or on what ha
 Contact forces and joint torques are those of the last physics step (the last 5 ms of a control period), poses and
 velocities those at its end.
 """
+# pyright: reportAttributeAccessIssue=false
 
 import json
 import logging
 import os
 from dataclasses import asdict
-from typing import Literal
 
 import mujoco
 import numpy as np
@@ -20,7 +20,7 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from core.backends.base import BackendDescription, InitialState, Physics, StepReport
-from core.backends.mujoco_layout import FreeBody, build_layout
+from core.backends.mujoco_layout import build_layout
 from core.backends.mujoco_physics import WorldPhysics
 from core.backends.mujoco_scene import SolverOptions, compile_scene
 from core.backends.mujoco_state import StateReader, write_free_body
@@ -34,10 +34,10 @@ MAX_VELOCITY = 1e3
 """Bound of every velocity coordinate (m/s, rad/s); the fastest joint is rated 18 rad/s."""
 
 _NUMERIC_WARNINGS = [
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-    mujoco.mjtWarning.mjWARN_INERTIA,
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+    int(mujoco.mjtWarning.mjWARN_INERTIA),
 ]
 _log = logging.getLogger(__name__)
 

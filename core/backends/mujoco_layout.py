@@ -1,4 +1,5 @@
 """Where the robot's and the scene's quantities sit in the arrays of a compiled MuJoCo model."""
+# pyright: reportAttributeAccessIssue=false
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
 """Per-world physical parameters of a MuJoCo batch, written only where they differ from the scene's model."""
+# pyright: reportAttributeAccessIssue=false
 
 import mujoco
 import numpy as np

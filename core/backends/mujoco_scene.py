@@ -1,4 +1,5 @@
 """From a scene description to a MuJoCo model: the T1, a floor, light, boxes and solver options (no torch here)."""
+# pyright: reportAttributeAccessIssue=false
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,7 @@ SOLVERS: dict[str, SolverOptions] = {
 """Solver options by `Scene.contacts`."""
 
 
-def compile_scene(
-    scene: Scene, meshes_dir: Path | None = None, solver: SolverOptions | None = None
-) -> mujoco.MjModel:
+def compile_scene(scene: Scene, meshes_dir: Path | None = None, solver: SolverOptions | None = None) -> mujoco.MjModel:
     """The model of a scene. Free objects are bodies with a joint "<name>_free" and a geom "<name>".
 
     `meshes_dir` shows the vendor's meshes (see `load_spec`); `solver` overrides `SOLVERS[scene.contacts]`.

@@ -73,8 +73,14 @@ class StateReader:
         out["joint_torque"][rows] = self._torque[rows][:, layout.joint_ctrl]
         out["gripper_opening"][rows] = qpos[:, layout.finger_qpos].sum(axis=2)
         site_pos, site_quat, sensors = self._site_pos[rows], self._site_quat[rows], self._sensors[rows]
-        out["hand_pos_w"][rows], out["hand_quat_w"][rows] = site_pos[:, layout.hand_sites], site_quat[:, layout.hand_sites]
-        out["foot_pos_w"][rows], out["foot_quat_w"][rows] = site_pos[:, layout.foot_sites], site_quat[:, layout.foot_sites]
+        out["hand_pos_w"][rows], out["hand_quat_w"][rows] = (
+            site_pos[:, layout.hand_sites],
+            site_quat[:, layout.hand_sites],
+        )
+        out["foot_pos_w"][rows], out["foot_quat_w"][rows] = (
+            site_pos[:, layout.foot_sites],
+            site_quat[:, layout.foot_sites],
+        )
         for side in (0, 1):
             out["foot_force_w"][rows, side] = sensors[:, layout.foot_force[side]]
             out["hand_force_w"][rows, side] = sensors[:, layout.hand_force[side]]
