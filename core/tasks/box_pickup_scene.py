@@ -115,8 +115,8 @@ class BoxPickupVerdict:
     "all success conditions must hold for this long without a break"
     box_upright_cosine: float = 0.9
     "the box's z axis against the vertical (0.9 is 26 degrees)"
-    hand_tolerance_m: float = 0.06
-    "how far a palm's centre may be from its face or beyond its edges"
+    hand_tolerance_m: float = 0.05
+    "how far a palm pad may be off its face, and its centre beyond the edges of the face"
     standing_height_m: float = 0.52
     "trunk origin above the lower sole"
     standing_cosine: float = 0.9

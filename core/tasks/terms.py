@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from core.rigid import quat_inv, quat_mul, quat_rotate, quat_rotate_inv, rotation_6d, yaw_of
+from core.t1.model import PALM_FACE_OFFSET_M
 from core.types import BodyState, WorldState
 
 
@@ -47,11 +48,11 @@ def hands_in_body(state: WorldState, body: BodyState) -> Float[Tensor, "N 2 3"]:
 def hands_hold_box(
     state: WorldState, box: BodyState, size: Float[Tensor, "N 3"], tolerance: float
 ) -> Bool[Tensor, "N"]:
-    """Palms at opposite y faces of a box: centres over the faces, no further from them than the tolerance in m."""
+    """Palm pads at opposite y faces of a box: over the faces, and no further off them than the tolerance in m."""
     hands = hands_in_body(state, box)  # (N, 2, 3)
     half = 0.5 * size[:, None]
     over_face = (hands[..., 0].abs() <= half[..., 0] + tolerance) & (hands[..., 2].abs() <= half[..., 2] + tolerance)
-    at_face = (hands[..., 1].abs() - half[..., 1]).abs() <= tolerance
+    at_face = (hands[..., 1].abs() - half[..., 1] - PALM_FACE_OFFSET_M).abs() <= tolerance
     opposite = hands[:, 0, 1] * hands[:, 1, 1] < 0
     return (over_face & at_face).all(dim=-1) & opposite
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate, wrap_angle, yaw_of
+from core.t1.model import PALM_FACE_OFFSET_M
 from core.tasks.base import observation_size, observation_vector
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.box_pickup_scene import BoxPickupSettings
@@ -18,7 +19,8 @@ def holding_state(n: int, time_s: float = 0.0, lift: float = 0.10) -> WorldState
     geometry = BoxPickupSettings().geometry
     _, width, height = geometry.box_size_m
     box_pos = torch.tensor([*geometry.box_xy_m, geometry.table_top_m + 0.5 * height + lift])
-    side = torch.tensor([[0.0, 0.5 * width, 0.0], [0.0, -0.5 * width, 0.0]])
+    reach = 0.5 * width + PALM_FACE_OFFSET_M
+    side = torch.tensor([[0.0, reach, 0.0], [0.0, -reach, 0.0]])
     unit = torch.tensor([1.0, 0.0, 0.0, 0.0])
     base = torch.tensor([box_pos[0] - 0.42, 0.0, 0.66])
     feet = torch.tensor([[base[0], 0.1, 0.0], [base[0], -0.1, 0.0]])
