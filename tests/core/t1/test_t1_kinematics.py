@@ -8,7 +8,7 @@ import torch
 from core.rigid import quat_normalize
 from core.t1.kinematics import RobotFrames, frames_b, frames_w
 from core.t1.mjcf import load_spec
-from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
+from core.t1.model import ARMS, DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
 
 COUNT = 300
 
@@ -74,8 +74,14 @@ def default_frames() -> RobotFrames:
 
 
 def test_that_the_default_pose_matches_the_published_stand() -> None:
-    """Left hand link and centre of mass of the facts table (vendor's URDF)."""
-    frames = default_frames()
+    """Centre of mass of the vendor's stand, arms hanging (facts table, from the vendor's URDF)."""
+    joints = torch.from_numpy(DEFAULT_JOINT_POS).clone()[None]
+    joints[0, ARMS] = 0.0
+    for side, sign in (("Left", 1.0), ("Right", -1.0)):
+        joints[0, JOINT_NAMES.index(f"{side}_Shoulder_Pitch")] = 0.2
+        joints[0, JOINT_NAMES.index(f"{side}_Shoulder_Roll")] = -1.3 * sign
+        joints[0, JOINT_NAMES.index(f"{side}_Elbow_Yaw")] = -0.5 * sign
+    frames = frames_b(joints)
     assert float(frames.com[0, 2]) + DEFAULT_BASE_HEIGHT_M == pytest.approx(0.59073, abs=1e-3)
 
 
