@@ -20,11 +20,12 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from core.backends.base import BackendDescription, InitialState, Physics, StepReport
+from core.backends.initial import at_rest, check_state, default_initial_state, world_rows
 from core.backends.mujoco_layout import build_layout
 from core.backends.mujoco_physics import WorldPhysics
 from core.backends.mujoco_scene import SolverOptions, compile_scene
 from core.backends.mujoco_state import StateReader, write_free_body
-from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, GRIPPER_MAX_OPENING_M, JOINT_NAMES
+from core.t1.model import JOINT_NAMES
 from core.tasks.scene import Scene
 from core.types import CONTROL_PERIOD_S, BodyState, JointTarget, WorldState
 
@@ -101,7 +102,7 @@ class MujocoBackend:
         A fixed base stays where the scene put it: base fields are ignored. Raises ValueError on a non-finite state, on
         objects that the scene does not have, or on indices out of range.
         """
-        batch, rows = self._open(), self._rows(worlds)
+        batch, rows = self._open(), world_rows(worlds, self._num_worlds)
         if rows.size == 0:
             return
         self._write_state(rows, initial)
@@ -115,7 +116,7 @@ class MujocoBackend:
 
     def set_state(self, worlds: Tensor, state: InitialState) -> None:
         """Write states without touching time, physics or targets. Same errors as `reset`."""
-        batch, rows = self._open(), self._rows(worlds)
+        batch, rows = self._open(), world_rows(worlds, self._num_worlds)
         if rows.size == 0:
             return
         self._write_state(rows, state)
@@ -196,18 +197,9 @@ class MujocoBackend:
             raise RuntimeError("this backend is closed: make a new one")
         return self._batch
 
-    def _rows(self, worlds: Tensor) -> np.ndarray:
-        """World indices, checked. A bool mask (N,) is accepted too."""
-        rows = worlds.detach().cpu().numpy()
-        if rows.dtype == bool:
-            rows = np.flatnonzero(rows)
-        if rows.size and (rows.min() < 0 or rows.max() >= self._num_worlds or np.unique(rows).size != rows.size):
-            raise ValueError(f"worlds must be different indices in [0, {self._num_worlds}), got {rows.tolist()}")
-        return rows.astype(np.int64)
-
     def _write_state(self, rows: np.ndarray, state: InitialState) -> None:
         layout = self._layout
-        _check_state(state, len(rows), self._scene)
+        check_state(state, len(rows), self._scene)
         qpos, qvel = self._qpos[rows], self._qvel[rows]
         qpos[:, layout.joint_qpos] = state.joint_pos.cpu().numpy()
         qvel[:, layout.joint_qvel] = state.joint_vel.cpu().numpy()
@@ -265,42 +257,6 @@ class MujocoBackend:
     def _fingerprint(self) -> np.ndarray:
         description = asdict(self.describe())
         return np.frombuffer(json.dumps(description, sort_keys=True).encode(), dtype=np.uint8)
-
-
-def at_rest(pos: tuple[float, float, float], count: int) -> BodyState:
-    """The same pose for `count` worlds, upright and still."""
-    quat = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(count, 1)
-    return BodyState(torch.tensor([pos]).repeat(count, 1), quat, torch.zeros(count, 3), torch.zeros(count, 3))
-
-
-def default_initial_state(scene: Scene, count: int) -> InitialState:
-    """The vendor's stand at the origin, grippers open, objects where the scene has them."""
-    stand = at_rest((0.0, 0.0, DEFAULT_BASE_HEIGHT_M + scene.spawn_height), count)
-    return InitialState(
-        base_pos_w=stand.pos_w,
-        base_quat_w=stand.quat_w,
-        joint_pos=torch.as_tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(count, 1),
-        joint_vel=torch.zeros(count, len(JOINT_NAMES)),
-        base_lin_vel_b=stand.lin_vel_w,
-        base_ang_vel_b=stand.ang_vel_w,
-        gripper_opening=torch.full((count, 2), GRIPPER_MAX_OPENING_M),
-        objects={item.name: at_rest(item.pos, count) for item in scene.free_objects},
-    )
-
-
-def _check_state(state: InitialState, count: int, scene: Scene) -> None:
-    known = {item.name for item in scene.free_objects}
-    if unknown := set(state.objects) - known:
-        raise ValueError(f"no free object {sorted(unknown)} in scene {scene.name!r}; known: {sorted(known)}")
-    tensors = [state.base_pos_w, state.base_quat_w, state.joint_pos, state.joint_vel]
-    tensors += [state.base_lin_vel_b, state.base_ang_vel_b, state.gripper_opening]
-    for body in state.objects.values():
-        tensors += [body.pos_w, body.quat_w, body.lin_vel_w, body.ang_vel_w]
-    for tensor in tensors:
-        if tensor.shape[0] != count:
-            raise ValueError(f"a state of {tensor.shape[0]} rows was given for {count} worlds: give one row a world")
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError("a state to write must be finite")
 
 
 def _subtree(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
