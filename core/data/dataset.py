@@ -1,0 +1,96 @@
+"""Reading a data set: what it holds, and one episode at a time; never locks, works while another process records."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from core.data.errors import DatasetMismatchError
+from core.data.hdf5_read import array_at, array_names, attributes, group_at, open_file, read_arrays
+from core.data.schema import DatasetSpec, EpisodeInfo, episode_index
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode: attributes at once, arrays when asked for."""
+
+    path: Path
+    "of the data set"
+    where: str
+    "group in the file: data/demo_N, or trash/demo_N.k"
+    info: EpisodeInfo
+
+    @cached_property
+    def array_names(self) -> tuple[str, ...]:
+        """Paths below the episode: 'actions', 'obs/...', 'states/...', 'initial_state/...', 'physics/...', ..."""
+        with open_file(self.path) as file:
+            return tuple(array_names(group_at(file, self.where)))
+
+    def array(self, name: str) -> np.ndarray:
+        """One array, (T, ...) for samples. Raises ValueError naming the known ones."""
+        with open_file(self.path) as file:
+            group = group_at(file, self.where)
+            if not isinstance(group.get(name), h5py.Dataset):
+                raise ValueError(f"{self.info.name} has no field {name!r}; it has {', '.join(self.array_names)}")
+            return array_at(group, name)
+
+    def arrays(self, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Several arrays with one opening of the file (None: all)."""
+        with open_file(self.path) as file:
+            group = group_at(file, self.where)
+            return read_arrays(group) if names is None else {name: array_at(group, name) for name in names}
+
+
+class Dataset:
+    """A snapshot of a data set's episodes; `refresh` reads anew."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Raises FileNotFoundError, DatasetDamagedError, DatasetError."""
+        self.path = Path(path)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the list of episodes again."""
+        with open_file(self.path) as file:
+            data = group_at(file, "data")
+            self.attributes = attributes(data)
+            self.episodes = self._list(file, "data")
+            self.trash = self._list(file, "trash") if "trash" in file else ()
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """Rates, names and sizes. Raises DatasetMismatchError for a file of another program."""
+        if "env_args" not in self.attributes:
+            raise DatasetMismatchError(f"{self.path} has no env_args: it was not recorded by this program")
+        return DatasetSpec.from_env_args(self.attributes["env_args"])
+
+    @property
+    def num_samples(self) -> int:
+        return sum(episode.info.num_samples for episode in self.episodes)
+
+    @property
+    def num_successes(self) -> int:
+        return sum(episode.info.success for episode in self.episodes)
+
+    def episode(self, name: str) -> Episode:
+        """By name. Raises ValueError on an unknown one."""
+        for episode in self.episodes:
+            if episode.info.name == name:
+                return episode
+        raise ValueError(f"episode {name!r} is not in {self.path}, which has {len(self)} episodes")
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return iter(self.episodes)
+
+    def _list(self, file: h5py.File, where: str) -> tuple[Episode, ...]:
+        group = group_at(file, where)
+        names = [name for name in map(str, group) if name != "history"]
+        infos = [EpisodeInfo.from_attributes(n.partition(".")[0], attributes(group_at(group, n))) for n in names]
+        episodes = [Episode(self.path, f"{where}/{name}", info) for name, info in zip(names, infos)]
+        return tuple(sorted(episodes, key=lambda e: (episode_index(e.info.name), e.info.version)))
