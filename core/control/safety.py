@@ -176,15 +176,11 @@ class SafetyFilter:
         limits = self.limits
         top = torch.tensor((limits.speed_x_m_s, limits.speed_y_m_s, limits.turn_rad_s))
         clamped = wanted.clamp(-top, top)
-        speed = clamped[:, :2].norm(dim=-1, keepdim=True)
-        clamped[:, :2] *= (limits.speed_m_s / speed.clamp_min(1e-9)).clamp(max=1.0)
+        clamped[:, :2] = shorten(clamped[:, :2], limits.speed_m_s)
         found["speed"] = _differs(wanted, clamped)
-        # along the straight line, so that a ramp between two allowed velocities stays within the allowed ones
-        planar, turn = clamped[:, :2] - last[:, :2], clamped[:, 2:] - last[:, 2:]
-        reach = limits.acceleration_m_s2 * self.period_s
-        planar = planar * (reach / planar.norm(dim=-1, keepdim=True).clamp_min(1e-9)).clamp(max=1.0)
-        turn_reach = limits.turn_acceleration_rad_s2 * self.period_s
-        limited = last + torch.cat((planar, turn.clamp(-turn_reach, turn_reach)), dim=-1)
+        limited = ramp_velocity(
+            last, clamped, limits.acceleration_m_s2 * self.period_s, limits.turn_acceleration_rad_s2 * self.period_s
+        )
         # a hold stops at once: the footstep planner brings the feet to rest
         result = torch.where(moving[:, None], limited, clamped)
         found["acceleration"] = _differs(clamped, result)
@@ -198,11 +194,10 @@ class SafetyFilter:
         inside = torch.maximum(torch.minimum(wanted, torch.maximum(high, last)), torch.minimum(low, last))
         found["workspace"] = _differs(wanted, inside)
         move = inside - last
-        distance = move.norm(dim=-1, keepdim=True)
         reach = self.limits.hand_speed_m_s * self.period_s
-        result = last + move * (reach / distance.clamp_min(1e-9)).clamp(max=1.0)
-        found["hand_speed"] = (distance[..., 0] > reach * (1 + _SLACK)).any(dim=-1)
-        return torch.where(distance > reach, result, inside)
+        too_far = move.norm(dim=-1, keepdim=True) > reach * (1 + _SLACK)
+        found["hand_speed"] = too_far[..., 0].any(dim=-1)
+        return torch.where(too_far, last + shorten(move, reach), inside)
 
     def _limit_rotations(
         self, wanted: Float[Tensor, "N 2 4"], last: Float[Tensor, "N 2 4"], found: Interventions
@@ -212,16 +207,32 @@ class SafetyFilter:
         # far from a rotation: which one was meant cannot be told, the hand keeps its own
         unit = torch.where((norm - 1.0).abs() < 0.5, quat_normalize(wanted), last)
         turn = quat_to_rotvec(quat_mul(unit, quat_inv(last)))
-        angle = turn.norm(dim=-1, keepdim=True)
         reach = self.limits.hand_turn_rad_s * self.period_s
-        found["hand_rotation"] = (angle[..., 0] > reach * (1 + _SLACK)).any(dim=-1)
-        part = quat_normalize(quat_mul(quat_from_rotvec(turn * (reach / angle.clamp_min(1e-9))), last))
-        return torch.where(angle > reach, part, unit)
+        too_far = turn.norm(dim=-1, keepdim=True) > reach * (1 + _SLACK)
+        found["hand_rotation"] = too_far[..., 0].any(dim=-1)
+        part = quat_normalize(quat_mul(quat_from_rotvec(shorten(turn, reach)), last))
+        return torch.where(too_far, part, unit)
 
     def _limit_grippers(self, wanted: Float[Tensor, "N 2"], found: Interventions) -> Float[Tensor, "N 2"]:
         clamped = wanted.clamp(0.0, self.limits.gripper_max_m)
         found["gripper"] = _differs(wanted, clamped)
         return clamped
+
+
+def shorten(vector: Float[Tensor, "*n D"], length: float) -> Float[Tensor, "*n D"]:
+    """The same direction, at most this long."""
+    return vector * (length / vector.norm(dim=-1, keepdim=True).clamp_min(1e-9)).clamp(max=1.0)
+
+
+def ramp_velocity(
+    last: Float[Tensor, "N 3"], wanted: Float[Tensor, "N 3"], step: float, turn_step: float
+) -> Float[Tensor, "N 3"]:
+    """From one base velocity towards another by at most `step` (m/s, planar) and `turn_step` (rad/s).
+
+    Along the straight line, so that a ramp between two velocities within a speed limit stays within it.
+    """
+    change = wanted - last
+    return last + torch.cat((shorten(change[:, :2], step), change[:, 2:].clamp(-turn_step, turn_step)), dim=-1)
 
 
 def workspace(limits: SafetyLimits) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "2 3"]]:

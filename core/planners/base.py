@@ -1,7 +1,7 @@
 """What gives commands: a person, a heuristic or a policy, all alike; and how fast it may ask the robot to move."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Int
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from core.types import Command, WorldState
 
 
+@runtime_checkable
 class Source(Protocol):
     """Gives one command for each of N worlds at 10 Hz. May also offer `stage_names` for display."""
 

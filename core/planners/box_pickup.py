@@ -3,6 +3,7 @@
 Reads what the robot has too: base and box pose (motion capture), hand poses (encoders), the size of the box.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +21,7 @@ from core.tasks.box_pickup_scene import BOX
 from core.tasks.terms import rotate_2d, upright_cosine
 from core.types import CONTROL_PERIOD_S, CONTROL_STEPS_PER_COMMAND, Command, WorldState, gripper_open
 
+_STYLE_STREAM = 0x5EED_57A1E
 PERIOD_S = CONTROL_STEPS_PER_COMMAND * CONTROL_PERIOD_S
 
 STAGES = ("approach", "align", "settle", "reach", "surround", "squeeze", "lift", "hold", "lower", "open")
@@ -105,6 +107,7 @@ class BoxPickupHeuristic:
         self.styles = Styles(self.config.style, n)
         self.attempts = torch.zeros(n, dtype=torch.long)
         self._generator = torch.Generator().manual_seed(seed)
+        self._seeded: dict[int, torch.Generator] = {}
         self._velocity = torch.zeros(n, 3)
         self._hand_pos_b = torch.zeros(n, 2, 3)
         self._hand_quat_b = torch.zeros(n, 2, 4)
@@ -120,10 +123,17 @@ class BoxPickupHeuristic:
         """Index into `stage_names` of each world's stage."""
         return self.stages.index
 
+    def seed(self, worlds: Int[Tensor, "M"], seeds: Sequence[int]) -> None:
+        """Draw the styles of the next episodes from these seeds, so that each episode repeats by itself."""
+        for world, seed in zip(worlds.tolist(), seeds):
+            # another stream than the start of the episode, which is drawn from the seed itself
+            self._seeded[world] = torch.Generator().manual_seed((seed ^ _STYLE_STREAM) & 0x7FFF_FFFF_FFFF_FFFF)
+
     def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
         """New episodes in some worlds, with new styles; the hands are commanded to stay where they are."""
         self.stages.reset(worlds, state.time_s[worlds])
-        self.styles.draw(worlds, self._generator)
+        for world in worlds.tolist():
+            self.styles.draw(torch.tensor([world]), self._seeded.pop(world, self._generator))
         self.attempts[worlds] = 0
         self._velocity[worlds] = 0.0
         hand_pos_b, hand_quat_b = _hands_in_base(state)

@@ -1,7 +1,7 @@
 """What every task offers: a scene, random starts, the planner's observation and a sparse verdict, for N worlds."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -52,6 +52,7 @@ class TaskStatus:
         return self.success.float()
 
 
+@runtime_checkable
 class Task(Protocol):
     """A task for N worlds. Keeps what an episode needs to remember: parameters, timers, latched flags."""
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.control.safety import SafetyLimits, held, measured_hold, workspace
+from core.control.safety import SafetyLimits, held, measured_hold, ramp_velocity, shorten, workspace
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_inv, quat_mul, quat_normalize, quat_rotate, yaw_of
 from core.teleop.samples import HandSample, OperatorSample
 from core.types import PLANNER_HZ, Command, WorldState
@@ -20,7 +20,7 @@ class MapperConfig:
     """Full rates of an operator. They stay below the limits of the safety filter, which has the last word."""
 
     walk_m_s: float = 0.25
-    "forward and backward"
+    "forward and backward, and the most in any direction"
     sidestep_m_s: float = 0.12
     "sideways"
     turn_rad_s: float = 0.35
@@ -99,14 +99,14 @@ class TeleopMapper:
         assert self._command is not None
         config = self.config
         full = torch.tensor((config.walk_m_s, config.sidestep_m_s, config.turn_rad_s))
-        rate = torch.tensor(
-            (config.walk_acceleration_m_s2, config.walk_acceleration_m_s2, config.turn_acceleration_rad_s2)
+        wanted = torch.tensor([fractions]) * full
+        wanted[:, :2] = shorten(wanted[:, :2], config.walk_m_s)
+        return ramp_velocity(
+            self._command.base_velocity,
+            wanted * factor,
+            config.walk_acceleration_m_s2 * self.period_s,
+            config.turn_acceleration_rad_s2 * self.period_s,
         )
-        wanted = torch.tensor([fractions]) * full * factor
-        # half the rate on each planar axis at most, so that both together stay below the filter's limit
-        step = rate * torch.tensor((0.7, 0.7, 1.0)) * self.period_s
-        last = self._command.base_velocity
-        return last + (wanted - last).clamp(-step, step)
 
     def _move_hands(
         self, hands: tuple[HandSample, HandSample], state: WorldState, factor: float

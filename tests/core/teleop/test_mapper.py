@@ -45,8 +45,8 @@ def test_that_the_base_velocity_is_a_ramp_up_and_down():
     state = standing_state()
     mapper = make_mapper(state)
     speeds = [float(mapper.map(FORWARD, state, 0.0).base_velocity[0, 0]) for _ in range(6)]
-    assert speeds == pytest.approx([0.056, 0.112, 0.168, 0.224, 0.25, 0.25])
-    assert float(mapper.map(OperatorSample(0.0), state, 0.0).base_velocity[0, 0]) == pytest.approx(0.194)
+    assert speeds == pytest.approx([0.08, 0.16, 0.24, 0.25, 0.25, 0.25])
+    assert float(mapper.map(OperatorSample(0.0), state, 0.0).base_velocity[0, 0]) == pytest.approx(0.17)
 
 
 def test_that_a_stale_sample_stops_at_once_and_moves_no_hand():
@@ -130,7 +130,7 @@ def test_that_the_safety_filter_never_has_to_correct_an_operator(preset):
     safety.reset(torch.tensor([0]), state)
     generator = torch.Generator().manual_seed(3)
     for _ in range(300):
-        draw = [tuple(torch.randint(-1, 2, (3,), generator=generator).tolist()) for _ in range(5)]
+        draw = [tuple((torch.randint(-1, 2, (3,), generator=generator) * 1.0).tolist()) for _ in range(5)]
         hands = HandSample(draw[1], draw[2], 1.0), HandSample(draw[3], draw[4], -1.0)
         sent, _ = safety.filter(mapper.map(OperatorSample(0.0, draw[0], *hands), state, 0.0), torch.zeros(1), state)
         state.hand_pos_w = state.base_pos_w[:, None] + sent.hand_pos_b
