@@ -20,6 +20,8 @@ from core.t1.model import (
     SIDES,
     SOLE_Z_M,
 )
+from core.t1.visual_mjcf import add_visual, add_visual_assets, add_visuals
+from core.t1.visuals import finger_parts
 
 HEADER = " Booster T1, 29 joints. Written by `python -m core.t1.build_mjcf` from core/t1: do not edit by hand. "
 LINK_BY_NAME = {link.name: link for link in LINKS}
@@ -99,6 +101,8 @@ def add_fingers(hand: ET.Element, side: str) -> None:
         ET.SubElement(body, "joint", {"name": name, "class": "finger", "axis": axis})
         geom = {**collision_geom(name, "arm"), "type": "box", "size": numbers(FINGER_HALF_SIZE_M)}
         ET.SubElement(body, "geom", geom)
+        for part in finger_parts(side, finger):
+            add_visual(body, part, side)
 
 
 def add_hand_parts(body: ET.Element, side: str) -> None:
@@ -127,6 +131,7 @@ def add_link(parent: ET.Element, link: Link, joint: Joint | None) -> None:
     for shape in COLLISION_SHAPES:
         if shape.link == link.name:
             add_collision(body, shape)
+    add_visuals(body, link.name)
     if joint is None:
         ET.SubElement(body, "site", name="imu")
     if link.name in FOOT_LINKS:
@@ -141,6 +146,8 @@ def add_link(parent: ET.Element, link: Link, joint: Joint | None) -> None:
 def add_defaults(root: ET.Element) -> None:
     default = ET.SubElement(root, "default")
     ET.SubElement(default, "site", group="4", size="0.01")
+    visual = ET.SubElement(default, "default", {"class": "visual"})
+    ET.SubElement(visual, "geom", group="2", mass="0", contype="0", conaffinity="0")
     collision = ET.SubElement(default, "default", {"class": "collision"})
     ET.SubElement(collision, "geom", group="3", mass="0", condim="3", friction="1 0.005 0.0001", rgba="0.9 0.5 0.2 0.4")
     finger = ET.SubElement(default, "default", {"class": "finger"})
@@ -197,6 +204,7 @@ def build() -> str:
     ET.SubElement(root, "compiler", angle="radian", autolimits="true")
     ET.SubElement(root, "option", timestep="0.005", integrator="implicitfast", iterations="10", ls_iterations="10")
     add_defaults(root)
+    add_visual_assets(root)
     worldbody = ET.SubElement(root, "worldbody")
     add_link(worldbody, LINK_BY_NAME["Trunk"], None)
     add_drives(root)

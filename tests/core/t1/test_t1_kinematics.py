@@ -8,7 +8,7 @@ import torch
 from core.rigid import quat_normalize
 from core.t1.kinematics import RobotFrames, frames_b, frames_w
 from core.t1.mjcf import load_spec
-from core.t1.model import ARMS, DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
+from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
 
 COUNT = 300
 
@@ -63,26 +63,31 @@ def test_that_frames_and_centre_of_mass_agree_with_mujoco(dtype: torch.dtype, to
     np.testing.assert_allclose(matrices(frames.foot_quat), expected["foot_mat"], atol=tolerance)
 
 
-def test_that_the_soles_stand_on_the_floor_in_the_default_pose() -> None:
-    frames = default_frames()
+def vendor_stand() -> RobotFrames:
+    """The stand of booster_train: knees bent, arms hanging."""
+    pose = {"Hip_Pitch": -0.2, "Knee_Pitch": 0.4, "Ankle_Pitch": -0.2, "Shoulder_Pitch": 0.2}
+    joints = torch.zeros(1, 29, dtype=torch.float64)
+    for side, sign in (("Left", -1.0), ("Right", 1.0)):
+        for name, angle in {**pose, "Shoulder_Roll": sign * 1.3, "Elbow_Yaw": sign * 0.5}.items():
+            joints[0, JOINT_NAMES.index(f"{side}_{name}")] = angle
+    return frames_b(joints)
+
+
+def test_that_the_vendors_stand_has_the_published_heights() -> None:
+    """Heights computed from the vendor's URDF: trunk origin 0.6791 m, centre of mass 0.5907 m above the soles."""
+    frames = vendor_stand()
+
+    np.testing.assert_allclose(frames.foot_pos[0, :, 2], -0.6791026, atol=1e-6)
+    np.testing.assert_allclose(frames.foot_quat[0], [[1, 0, 0, 0]] * 2, atol=1e-6)
+    assert float(frames.com[0, 2]) + 0.6791026 == pytest.approx(0.5907302, abs=1e-6)
+    assert float(frames.com[0, 0] - frames.foot_pos[0, 0, 0]) == pytest.approx(0.0221, abs=1e-4)
+
+
+def test_that_the_default_pose_stands_on_flat_soles() -> None:
+    frames = frames_b(torch.from_numpy(DEFAULT_JOINT_POS)[None])
+
     np.testing.assert_allclose(frames.foot_pos[0, :, 2], -DEFAULT_BASE_HEIGHT_M, atol=1e-4)
     np.testing.assert_allclose(frames.foot_quat[0], [[1, 0, 0, 0]] * 2, atol=1e-6)
-
-
-def default_frames() -> RobotFrames:
-    return frames_b(torch.from_numpy(DEFAULT_JOINT_POS)[None])
-
-
-def test_that_the_default_pose_matches_the_published_stand() -> None:
-    """Centre of mass of the vendor's stand, arms hanging (facts table, from the vendor's URDF)."""
-    joints = torch.from_numpy(DEFAULT_JOINT_POS).clone()[None]
-    joints[0, ARMS] = 0.0
-    for side, sign in (("Left", 1.0), ("Right", -1.0)):
-        joints[0, JOINT_NAMES.index(f"{side}_Shoulder_Pitch")] = 0.2
-        joints[0, JOINT_NAMES.index(f"{side}_Shoulder_Roll")] = -1.3 * sign
-        joints[0, JOINT_NAMES.index(f"{side}_Elbow_Yaw")] = -0.5 * sign
-    frames = frames_b(joints)
-    assert float(frames.com[0, 2]) + DEFAULT_BASE_HEIGHT_M == pytest.approx(0.59073, abs=1e-3)
 
 
 def test_that_the_palms_face_each_other_with_forearms_forward() -> None:
