@@ -56,16 +56,16 @@ class MujocoBackend:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
         _silence_mujoco()
-        threads = min(num_threads or len(os.sched_getaffinity(0)), num_worlds)
         model = compile_scene(scene, solver=solver)
+        self.num_threads = min(num_threads or len(os.sched_getaffinity(0)), num_worlds)
+        self.model = model
         self._scene = scene
         self._num_worlds = num_worlds
         self._substeps = round(CONTROL_PERIOD_S / model.opt.timestep)
         if abs(self._substeps * model.opt.timestep - CONTROL_PERIOD_S) > 1e-12:
             raise ValueError(f"timestep {model.opt.timestep} s must divide the control period {CONTROL_PERIOD_S} s")
-        self._model = model
         self._layout = build_layout(model, scene)
-        self._batch: Batch | None = Batch(model, num_worlds, threads, persistent=True)
+        self._batch: Batch | None = Batch(model, num_worlds, self.num_threads, persistent=True)
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl, self._wrench = self._batch.bind("ctrl"), self._batch.bind("xfrc_applied")
         self._warmstart, self._time = self._batch.bind("qacc_warmstart"), self._batch.bind("time")
@@ -77,7 +77,7 @@ class MujocoBackend:
 
     def describe(self) -> BackendDescription:
         """Names, rates, sizes, version, solver."""
-        option = self._model.opt
+        option = self.model.opt
         return BackendDescription(
             name="mujoco",
             version=mujoco.__version__,
@@ -153,7 +153,7 @@ class MujocoBackend:
         """
         self._open()
         try:
-            index = self._model.body(body).id
+            index = self.model.body(body).id
         except KeyError as error:
             raise ValueError(f"body {body!r} does not exist in scene {self._scene.name!r}") from error
         self._wrench[:, index, :3] = force_w.detach().cpu().numpy()
@@ -191,6 +191,15 @@ class MujocoBackend:
     def close(self) -> None:
         """Stop the threads. Safe to call twice; any other call afterwards raises RuntimeError."""
         self._batch = None
+
+    def controls(self) -> np.ndarray:
+        """(N, nu) a copy of the last controls in MuJoCo's order, for measurements."""
+        return self._ctrl.copy()
+
+    def physics_states(self) -> np.ndarray:
+        """(N, S) a copy of every world's mjSTATE_FULLPHYSICS (time, qpos, qvel), for measurements."""
+        self._open()
+        return np.concatenate([self._time[:, None], self._qpos, self._qvel], axis=1)
 
     def _open(self) -> Batch:
         if self._batch is None:

@@ -1,0 +1,22 @@
+"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step]`."""
+
+import sys
+
+import tyro
+
+from tests.benchmarks import bench_env_steps
+
+
+def main() -> int:
+    if len(sys.argv) == 1:
+        return bench_env_steps.main(bench_env_steps.EnvStepsConfig())
+    return tyro.extras.subcommand_cli_from_dict({"env-steps": env_steps})
+
+
+def env_steps(config: tyro.conf.OmitArgPrefixes[bench_env_steps.EnvStepsConfig]) -> int:
+    """Environment steps per second against raw mujoco.rollout."""
+    return bench_env_steps.main(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
