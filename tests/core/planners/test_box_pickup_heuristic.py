@@ -107,7 +107,7 @@ def test_that_a_box_that_is_taken_away_from_between_the_palms_is_approached_agai
 def test_that_episodes_differ_in_style_and_repeat_with_the_seed(scene):
     def paths(seed):
         world, planner = scene(4, seed=1)
-        planner._generator.manual_seed(seed)
+        planner.seed(torch.arange(4), [seed + 10 * world for world in range(4)])
         planner.reset(torch.arange(4), world.state)
         return torch.stack([c.to_vector() for c in run(world, planner, 8)[0]])
 
