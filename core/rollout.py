@@ -15,24 +15,11 @@ from torch import Tensor
 from core.backends.base import Backend, InitialState, Physics, StepReport
 from core.control.safety import Interventions, SafetyFilter
 from core.control.stop import StopLatch, StopLevel
+from core.planners.base import Source
 from core.tasks.base import Task, TaskParameters
 from core.types import CONTROL_STEPS_PER_COMMAND, Batched, Command, JointTarget, WorldState
 
 B = TypeVar("B", bound=Batched)
-
-
-class CommandSource(Protocol):
-    """Who commands: a planner, an operator or a policy."""
-
-    name: str
-
-    def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
-        """New episodes begin in some worlds."""
-        ...
-
-    def act(self, state: WorldState) -> Command:
-        """The command of the next 0.1 s."""
-        ...
 
 
 @runtime_checkable
@@ -53,6 +40,7 @@ class TimedSource(Protocol):
         ...
 
 
+@runtime_checkable
 class Controller(Protocol):
     """The whole-body controller, as the loop sees it."""
 
@@ -148,7 +136,7 @@ class Rollout:
         self,
         task: Task,
         backend: Backend,
-        source: CommandSource,
+        source: Source,
         safety: SafetyFilter,
         controller: Controller,
         next_seed: NextSeed,
