@@ -80,22 +80,25 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
         rgb1=[0.80, 0.82, 0.84], rgb2=[0.74, 0.76, 0.79], mark=mujoco.mjtMark.mjMARK_EDGE, markrgb=[0.66, 0.68, 0.71],
         width=512, height=512,
     )  # fmt: skip
-    tiles = spec.add_material(name=FLOOR, texrepeat=[1, 1], texuniform=True, reflectance=0.06, roughness=0.9)
+    tiles = spec.add_material(
+        name=FLOOR, texrepeat=[2, 2], texuniform=True, reflectance=0.0, specular=0.1, shininess=0.1
+    )
     tiles.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "tiles"
     spec.worldbody.add_geom(
         name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], material=FLOOR, priority=_FIXED_PRIORITY,
         friction=[FLOOR_FRICTION, _TORSIONAL_M, _ROLLING_M], condim=3,
     )  # fmt: skip
     spec.worldbody.add_light(
-        name="sun", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[1.5, -2.0, 5.0], dir=[-0.3, 0.4, -1.0],
+        name="sun", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0.7, -1.0, 4.0], dir=[-0.1, 0.25, -1.0],
         diffuse=[0.55, 0.54, 0.52], specular=[0.15, 0.15, 0.15], castshadow=True,
     )  # fmt: skip
     spec.visual.headlight.ambient = [0.42, 0.42, 0.43]
     spec.visual.headlight.diffuse = [0.32, 0.32, 0.32]
     spec.visual.headlight.specular = [0.05, 0.05, 0.05]
-    spec.visual.quality.shadowsize = 4096
+    spec.visual.quality.shadowsize = 2048
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1920, 1080
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
+    spec.visual.rgba.haze = [0.93, 0.95, 0.97, 1.0]
 
 
 def _add_box(spec: mujoco.MjSpec, item: BoxObject) -> None:
