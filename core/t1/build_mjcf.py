@@ -152,7 +152,14 @@ def add_defaults(root: ET.Element) -> None:
     ET.SubElement(collision, "geom", group="3", mass="0", condim="3", friction="1 0.005 0.0001", rgba="0.9 0.5 0.2 0.4")
     finger = ET.SubElement(default, "default", {"class": "finger"})
     half = number(0.5 * GRIPPER_MAX_OPENING_M)
-    ET.SubElement(finger, "joint", type="slide", range=f"0 {half}", armature=number(gripper.FINGER_ARMATURE_KG))
+    ET.SubElement(
+        finger,
+        "joint",
+        type="slide",
+        range=f"0 {half}",
+        armature=number(gripper.FINGER_ARMATURE_KG),
+        damping=number(gripper.FINGER_DAMPING),
+    )
 
 
 def add_drives(root: ET.Element) -> None:
@@ -181,7 +188,6 @@ def add_drives(root: ET.Element) -> None:
             name=f"{side}_gripper",
             tendon=f"{side}_opening",
             kp=number(gripper.GRIPPER_KP),
-            kv=number(gripper.GRIPPER_KD),
             ctrlrange=numbers((0.0, GRIPPER_MAX_OPENING_M)),
             forcerange=numbers((-gripper.GRIPPER_FORCE_N, gripper.GRIPPER_FORCE_N)),
         )
@@ -202,7 +208,7 @@ def build() -> str:
     """The MJCF text."""
     root = ET.Element("mujoco", model="t1")
     ET.SubElement(root, "compiler", angle="radian", autolimits="true")
-    ET.SubElement(root, "option", timestep="0.005", integrator="implicitfast", iterations="10", ls_iterations="10")
+    ET.SubElement(root, "option", timestep="0.005", integrator="implicitfast", iterations="50", ls_iterations="30")
     add_defaults(root)
     add_visual_assets(root)
     worldbody = ET.SubElement(root, "worldbody")

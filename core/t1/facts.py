@@ -1,10 +1,10 @@
 """The 29-DoF Booster T1 as a table of facts: every joint and link, in the vendor's order.
 
 Source of geometry, limits, masses and inertias: BoosterRobotics/booster_assets,
-robots/T1/T1_29dof.urdf (revision 486da0f, BSD-3-Clause). Gains and armature:
-booster_gym and booster_train (legs, waist, head; Apache-2.0 / BSD-3), the 7-DoF-arm low-level
-example of booster_robotics_sdk (arm kp). Choices of this project, not the vendor's: arm kd 2.0
-(the example has 1.5), armature and kd of the joints that booster_train does not list (wrist pitch, hand roll).
+robots/T1/T1_29dof.urdf (revision 486da0f, BSD-3-Clause). Gains of legs, waist and head: booster_train
+(BSD-3-Clause), as in booster_gym (Apache-2.0), with the ankle kd of booster_deploy; armature of legs, waist and
+arms: booster_train; arm kp: the 7-DoF-arm low-level example of booster_robotics_sdk. Choices of this project, not the
+vendor's: arm kd 2.0 (the example has 1.5), armature of neck, wrist pitch and hand roll 0.01.
 """
 
 from dataclasses import dataclass

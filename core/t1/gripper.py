@@ -22,12 +22,16 @@ GRIPPER_CENTRE_X_M = -0.0055
 NOMINAL_OPENING_M = 0.077
 """The opening of the vendor's mesh, at which palm plus fingers weigh and turn exactly like the vendor's hand."""
 
-GRIPPER_KP = 2000.0
+GRIPPER_KP = 1000.0
 """N/m of opening error."""
-GRIPPER_KD = 300.0
-"""N s/m: closing takes a few tenths of a second."""
-GRIPPER_FORCE_N = 20.0
-"""Largest force of each finger."""
+FINGER_DAMPING = 100.0
+"""N s/m of each slide: full stroke in 0.45 s at the force limit.
+
+In the joint and not in the drive, because MuJoCo integrates a drive's damping explicitly while its force is clamped:
+with 5 ms steps the light fingers then bounce between the force limits.
+"""
+GRIPPER_FORCE_N = 10.0
+"""Largest force of each finger: the SDK's scale of the gripper force ends at 1000, taken as grams."""
 FINGER_ARMATURE_KG = 0.05
 """Reflected inertia of the finger drive, per finger."""
 

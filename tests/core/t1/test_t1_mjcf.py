@@ -12,6 +12,9 @@ from core.t1.mjcf import MJCF_PATH, load_spec
 from core.t1.model import DEFAULT_JOINT_POS, HAND_LINKS, JOINT_NAMES, SIDES, TOTAL_MASS_KG
 
 GRAVITY = 9.81
+ARM_LINKS = {"AL3", "AL4", "AL6", "left_hand_link", "left_finger_1", "left_finger_2"}
+LEFT_LEG_LINKS = {"Hip_Yaw_Left", "Shank_Left", "left_foot_link"}
+RIGHT_LEG_LINKS = {"Hip_Yaw_Right", "Shank_Right", "right_foot_link"}
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +167,53 @@ def test_that_the_gripper_opening_tracks_its_command(opening: float) -> None:
     assert data.actuator("right_gripper").length[0] == pytest.approx(0.077 - opening, abs=5e-4)
 
 
+@pytest.mark.parametrize("timestep", [0.002, 0.005, 0.01])
+def test_that_the_gripper_closes_smoothly_in_half_a_second(timestep: float) -> None:
+    model = load_spec(fixed_base=True).compile()
+    model.opt.timestep = timestep
+    data = mujoco.MjData(model)
+    for finger in (1, 2):
+        data.joint(f"left_finger_{finger}").qpos[0] = 0.5 * 0.077
+
+    openings = []
+    while data.time < 0.8:
+        mujoco.mj_step(model, data)
+        openings.append(data.actuator("left_gripper").length[0])
+
+    closed = next(i for i, opening in enumerate(openings) if opening < 0.004) * timestep
+    assert 0.3 < closed < 0.6
+    assert np.diff(openings).max() < 1e-4
+    assert min(openings) > -1e-3
+
+
+def test_that_the_gripper_holds_a_cube_in_a_moving_hand() -> None:
+    spec = load_spec(fixed_base=True)
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio, spec.option.iterations, spec.option.ls_iterations = 10, 50, 30
+    bare = spec.compile()
+    data = mujoco.MjData(bare)
+    put_default(bare, data)
+    mujoco.mj_forward(bare, data)
+    cube = spec.worldbody.add_body(name="cube", pos=data.site("left_grasp").xpos)
+    mujoco.mju_mat2Quat(cube.quat, data.site("left_grasp").xmat)
+    cube.add_freejoint(name="cube_free")
+    cube.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.015, 0.015, 0.015], mass=0.2)
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    put_default(model, data)
+    for finger in (1, 2):
+        data.joint(f"left_finger_{finger}").qpos[0] = 0.0155
+    data.actuator("left_gripper").ctrl = 0.0
+
+    for step in range(600):  # 3 s, the hand turning to and fro by half a radian
+        data.actuator("Left_Hand_Roll").ctrl = 0.3 + 0.25 * np.cos(np.pi * 0.005 * step)
+        mujoco.mj_step(model, data)
+
+    offset = data.body("cube").xpos - data.site("left_grasp").xpos
+    assert np.linalg.norm(offset) < 0.005
+    assert data.actuator("left_gripper").length[0] == pytest.approx(0.03, abs=3e-3)
+
+
 def test_that_a_fixed_base_has_no_free_joint_and_hangs_at_the_given_height() -> None:
     model = load_spec(fixed_base=True, fixed_base_height=1.2).compile()
 
@@ -172,20 +222,54 @@ def test_that_a_fixed_base_has_no_free_joint_and_hangs_at_the_given_height() -> 
     assert model.nv == len(JOINT_NAMES) + 4
 
 
-def test_that_hand_frames_are_mirror_images_and_palms_face_each_other() -> None:
+def mirrored(name: str, angle: float) -> tuple[str, float]:
+    """The right-hand joint and angle that mirror a left one: roll and yaw change sign."""
+    return name.replace("Left", "Right"), angle if name.endswith("Pitch") else -angle
+
+
+def test_that_mirrored_joints_give_mirrored_hands_and_feet() -> None:
     model = load_spec(fixed_base=True).compile()
     data = mujoco.MjData(model)
     rng = np.random.default_rng(0)
-    signs = {"Pitch": 1.0, "Roll": -1.0, "Yaw": -1.0}
+    flip = np.diag([1.0, -1.0, 1.0])
     for _ in range(50):
-        for name in (n for n in JOINT_NAMES if n.startswith("Left_") and ("Hand" in n or "Wr" in n or "El" in n)):
-            low, high = model.joint(name).range
-            angle = rng.uniform(low, high)
+        for name in (n for n in JOINT_NAMES if n.startswith("Left_")):
+            angle = rng.uniform(*model.joint(name).range)
             data.joint(name).qpos = angle
-            data.joint(name.replace("Left", "Right")).qpos = signs[name.split("_")[-1]] * angle
-        mujoco.mj_forward(model, data)
-        left, right = data.site("left_hand"), data.site("right_hand")
-        flip = np.diag([1.0, -1.0, 1.0])
+            twin, twin_angle = mirrored(name, angle)
+            data.joint(twin).qpos = twin_angle
+        mujoco.mj_kinematics(model, data)
+        for part in ("hand", "grasp", "foot"):
+            left, right = data.site(f"left_{part}"), data.site(f"right_{part}")
+            np.testing.assert_allclose(left.xpos, flip @ right.xpos, atol=1e-9)
+            # reflecting both the world and the frame's own y axis keeps the frame right-handed
+            expected = flip @ right.xmat.reshape(3, 3) @ flip
+            np.testing.assert_allclose(left.xmat.reshape(3, 3), expected, atol=1e-9)
 
-        np.testing.assert_allclose(left.xpos, flip @ right.xpos, atol=2e-3)
-        np.testing.assert_allclose(left.xmat.reshape(3, 3), flip @ right.xmat.reshape(3, 3) @ flip, atol=2e-3)
+
+def touching_links(contacts: str, joints: dict[str, float]) -> set[frozenset[str]]:
+    model = load_spec(contacts=contacts).compile()
+    data = mujoco.MjData(model)
+    put_default(model, data)
+    for name, angle in joints.items():
+        data.joint(name).qpos[0] = angle
+    mujoco.mj_forward(model, data)
+    bodies = model.geom_bodyid
+    return {frozenset({model.body(bodies[c.geom1]).name, model.body(bodies[c.geom2]).name}) for c in data.contact}
+
+
+def test_that_an_arm_meets_the_trunk_in_manipulation_only() -> None:
+    folded = {"Left_Elbow_Yaw": -2.1, "Left_Wrist_Yaw": -1.2, "Left_Shoulder_Roll": -1.3, "Left_Elbow_Pitch": 1.4}
+
+    assert any("Trunk" in pair and pair & ARM_LINKS for pair in touching_links("manipulation", folded))
+    assert not touching_links("locomotion", folded)
+
+
+@pytest.mark.parametrize("contacts", ["locomotion", "manipulation"])
+def test_that_legs_meet_each_other(contacts: str) -> None:
+    crossed = {"Left_Hip_Roll": -0.2, "Right_Hip_Roll": 0.2}
+
+    pairs = touching_links(contacts, crossed)
+
+    assert pairs
+    assert all(pair & LEFT_LEG_LINKS and pair & RIGHT_LEG_LINKS for pair in pairs)
