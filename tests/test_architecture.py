@@ -1,0 +1,49 @@
+"""The rules that hold everywhere: who imports whom, no pickle, light repository."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [path for folder in ("app", "core", "trainer") for path in (ROOT / folder).rglob("*.py")]
+
+
+def _tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).exists()]
+
+
+def test_that_imports_go_from_app_to_trainer_to_core() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "module", ["app.main", "app.main_window", "trainer.cli", "trainer.session.client", "core.data.dataset"]
+)
+def test_that_it_imports_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, f"importing {module} imports torch, or fails: {result.stderr}"
+
+
+def test_that_nothing_unpickles() -> None:
+    forbidden = re.compile(
+        r"pickle\.loads?\(|import pickle|(?<!safetensors\.)torch\.load\(|allow_pickle=True|joblib\.load\(|\.recv\(\)"
+    )
+    found = [str(path) for path in SOURCES if forbidden.search(path.read_text())]
+    assert not found
+
+
+def test_that_the_repository_stays_light() -> None:
+    files = [path for path in _tracked_files() if path.is_file()]
+    heavy = [str(path) for path in files if path.stat().st_size > 4 * 2**20]
+    weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
+    recorded = [str(path) for path in files if path.suffix in {".hdf5", ".h5", ".mp4", ".log"}]
+    assert not heavy
+    assert not recorded
+    assert weights < 30e6
