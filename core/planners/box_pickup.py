@@ -60,6 +60,8 @@ class BoxPickupPlannerConfig:
     "or this long after the command got there"
     max_depth_m: float = 0.14
     "commanded palms go no further than this inside the box's faces"
+    press_more_m: float = 0.015
+    "added to the depth with each further attempt"
     missed_m: float = 0.02
     "palms closer together than the box is wide by twice this have missed it"
     displaced_m: float = 0.07
@@ -191,7 +193,7 @@ class BoxPickupHeuristic:
         settled = resting | (elapsed > config.settle_timeout_s)
         arrived = self._have_hands_arrived(view, state)
         missed, slipped = self._has_missed(view, state), self._has_slipped(state)
-        pressed = self._deflection(state, view) >= self.styles["press_m"]
+        pressed = self._deflection(state, view) >= self._press()
         lifted = self._lifted >= self.styles["lift_m"] - 1e-4
         down = self._lifted <= 1e-4
 
@@ -281,12 +283,16 @@ class BoxPickupHeuristic:
         closing = (style["squeeze_m_s"] * PERIOD_S).clamp_max(hand_step)
         self._depth = torch.where(self.stages.at(SQUEEZE), self._depth + closing, self._depth)
         holding = self.stages.at(LIFT) | self.stages.at(HOLD)
-        missing = style["press_m"] - self._deflection(state, view)
+        missing = self._press() - self._deflection(state, view)
         self._depth = torch.where(holding, self._depth + (0.2 * missing).clamp(-0.004, 0.004), self._depth)
         self._depth = self._depth.clamp_max(self.config.max_depth_m)
         lift = (style["lift_m_s"] * PERIOD_S).clamp_max(hand_step)
         change = lift * self.stages.at(LIFT) - lift * self.stages.at(LOWER)
         self._lifted = torch.minimum((self._lifted + change).clamp_min(0.0), style["lift_m"])
+
+    def _press(self) -> Float[Tensor, "N"]:
+        """How deep to press, m: deeper after each miss."""
+        return self.styles["press_m"] + self.config.press_more_m * (self.attempts - 1).clamp_min(0)
 
     def _grasp_z(self, view: _View) -> Float[Tensor, "N"]:
         """Palms over the box's centre, not so low that the hands touch the table."""

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from core.rigid import quat_inv, quat_mul, quat_rotate, quat_rotate_inv, rotation_6d, yaw_of
+from core.rigid import quat_inv, quat_mul, quat_rotate_inv, rotation_6d
 from core.t1.model import PALM_FACE_OFFSET_M
 from core.types import BodyState, WorldState
 
@@ -67,18 +67,7 @@ def height_over_feet(state: WorldState) -> Float[Tensor, "N"]:
     return state.base_pos_w[:, 2] - state.foot_pos_w[..., 2].amin(dim=-1)
 
 
-def heading_frame_offset(state: WorldState, pos_w: Float[Tensor, "N 2"]) -> Float[Tensor, "N 2"]:
-    """A world point's x, y relative to the base, in the heading frame, m."""
-    offset = pos_w - state.base_pos_w[:, :2]
-    return rotate_2d(offset, -yaw_of(state.base_quat_w))
-
-
 def rotate_2d(v: Float[Tensor, "*n 2"], angle: Float[Tensor, "*n"]) -> Float[Tensor, "*n 2"]:
     """Rotate plane vectors by an angle in rad."""
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.stack((c * v[..., 0] - s * v[..., 1], s * v[..., 0] + c * v[..., 1]), dim=-1)
-
-
-def body_point_w(body: BodyState, point: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
-    """A point fixed to a body, in the world, m."""
-    return body.pos_w + quat_rotate(body.quat_w, point)
