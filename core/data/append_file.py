@@ -7,6 +7,7 @@ that a file cut short or with a damaged superblock is brought back to its last c
 
 import errno
 import fcntl
+import logging
 import mmap
 import os
 import struct
@@ -31,6 +32,8 @@ from core.data.hdf5_encode import (
     superblock,
 )
 from core.data.hdf5_read import addresses, array_at, attributes, group_at, open_file
+
+logger = logging.getLogger(__name__)
 
 LINKS_PER_BLOCK = 128
 """Links of /data that are written once and pointed to by every later version of its header."""
@@ -79,7 +82,10 @@ class AppendFile:
 
     path: Path
     fd: int
+    root: int
+    "address of the root group's header"
     end: int
+    "of what is committed, bytes"
     contents: Contents
     data_attributes: Mapping[str, Any]
     root_attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +93,7 @@ class AppendFile:
     "other members of the root group (robomimic's mask), carried along"
     fsync: Callable[[int], None] = os.fsync
     _written: _Written = field(default_factory=_Written)
+    _broken: bool = False
 
     @classmethod
     def create(cls, path: Path, data_attributes: Mapping[str, Any], fsync: Callable[[int], None] = os.fsync) -> None:
@@ -94,7 +101,7 @@ class AppendFile:
         temporary = path.with_name(path.name + ".new")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
-            new = cls(path, fd, SUPERBLOCK_SIZE, Contents({}, {}, 0), data_attributes, fsync=fsync)
+            new = cls(path, fd, 0, SUPERBLOCK_SIZE, Contents({}, {}, 0), data_attributes, fsync=fsync)
             new.commit(new.appender(), new.contents)
             os.rename(temporary, path)
             sync_folder(path.parent)
@@ -114,7 +121,7 @@ class AppendFile:
             if head is None or head[1] > os.fstat(fd).st_size:
                 raise DatasetDamagedError(f"{path} is damaged or was written by another program")
             os.ftruncate(fd, head[1])  # what a killed writer left behind the end
-            return _read_structure(path, fd, head[1], fsync)
+            return _read_structure(path, fd, head, fsync)
         except BaseException:
             os.close(fd)
             raise
@@ -125,6 +132,8 @@ class AppendFile:
 
     def commit(self, out: Appender, contents: Contents) -> None:
         """Write what `out` holds and make `contents` the content. Raises DatasetFullError; then nothing changed."""
+        if self._broken:
+            raise DatasetError(f"the disk failed while {self.path} was written: open the data set again")
         written, root = self._encode_root(out, contents)
         marker_at = out.end
         end = marker_at + _MARKER.size
@@ -140,7 +149,7 @@ class AppendFile:
             if error.errno in NO_SPACE:
                 raise DatasetFullError(self.path, len(data), os.strerror(error.errno)) from error
             raise DatasetError(f"cannot write {self.path}: {error.strerror}") from error
-        self.end, self.contents, self._written = end, contents, written
+        self.root, self.end, self.contents, self._written = root, end, contents, written
 
     def close(self) -> None:
         """Release the file. Safe to call twice."""
@@ -149,10 +158,12 @@ class AppendFile:
             self.fd = -1
 
     def _roll_back(self) -> None:
-        """Back to the committed content: the old superblock stands unless it was replaced and only its fsync failed."""
-        head = parse_superblock(os.pread(self.fd, SUPERBLOCK_SIZE, 0))
-        if head is None or head[1] <= self.end:
+        """Back to the committed content; where even that fails, nothing more is written through this object."""
+        try:
+            _write_all(self.fd, superblock(self.root, self.end), 0)  # it was replaced if only its fsync failed
             os.ftruncate(self.fd, self.end)
+        except OSError:
+            self._broken = True
 
     def _encode_root(self, out: Appender, contents: Contents) -> tuple[_Written, int]:
         w = self._written
@@ -216,9 +227,13 @@ def _share_with_readers(fd: int, path: Path) -> None:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         raise DatasetLockedError(f"{path} is open for writing in another program: close it there first") from None
+    except OSError as error:
+        logger.warning(
+            "no file locks on the disk of %s (%s): other programs must not write to it", path, error.strerror
+        )
 
 
-def _read_structure(path: Path, fd: int, end: int, fsync: Callable[[int], None]) -> AppendFile:
+def _read_structure(path: Path, fd: int, head: tuple[int, int], fsync: Callable[[int], None]) -> AppendFile:
     with open_file(path) as file:
         data = group_at(file, "data")
         trash = addresses(group_at(file, "trash")) if "trash" in file else {}
@@ -227,7 +242,7 @@ def _read_structure(path: Path, fd: int, end: int, fsync: Callable[[int], None])
         return AppendFile(
             path,
             fd,
-            end,
+            *head,
             contents,
             {name: value for name, value in attributes(data).items() if name != "total"},
             attributes(file),

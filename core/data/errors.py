@@ -26,6 +26,10 @@ class DatasetFullError(DatasetError):
         self.path = path
         self.needed_bytes = needed_bytes
         super().__init__(
-            f"no space left to write {path} ({reason}): free at least {needed_bytes / 1e6:.1f} MB on that disk and "
-            "try again; every finished episode is safe and the open ones are kept in memory"
+            f"no space left to write {path} ({reason}): free at least {_readable(needed_bytes)} on that disk and try "
+            "again; every finished episode is safe and the open ones are kept in memory"
         )
+
+
+def _readable(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count > 1e6 else f"{count / 1e3:.0f} kB"

@@ -42,7 +42,7 @@ def array_at(parent: h5py.Group, path: str) -> np.ndarray:
     item = parent.get(path)
     if not isinstance(item, h5py.Dataset):
         raise DatasetError(f"{parent.file.filename} has no array {path} in {parent.name}")
-    return item[()]
+    return np.asarray(item[()])
 
 
 def attributes(item: h5py.Group) -> dict[str, Any]:
