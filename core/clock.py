@@ -32,3 +32,7 @@ class Rate:
         self.missed_ticks += missed
         self.sleep(max(0.0, self._next - self.now()))
         return missed
+
+    def restart(self) -> None:
+        """Begin a new schedule with the next `wait`, after a pause; the count of missed ticks stays."""
+        self._next = None

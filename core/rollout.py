@@ -156,6 +156,7 @@ class Rollout:
         self.stop = stop or StopLatch()
         self.times = StageTimes()
         self.ticks = 0
+        self._until_command = 0
         self.episodes_begun = 0
         n = task.num_worlds
         self.active = torch.zeros(n, dtype=torch.bool)
@@ -184,6 +185,8 @@ class Rollout:
         started = [self._draw(int(world)) for world in worlds]
         starts = [start for start in started if start is not None]
         if starts:
+            if not bool(self.active.any()):
+                self._until_command = 0  # nobody else keeps the rhythm: the first command comes at once
             self._reset(starts)
         for start in starts:
             for observer in self.observers:
@@ -251,14 +254,16 @@ class Rollout:
 
     def step(self) -> None:
         """One control period. Every fifth asks the source, after episodes that are decided have been replaced."""
-        if self.ticks % CONTROL_STEPS_PER_COMMAND == 0:
+        if self._until_command == 0:
             if self.ticks:
                 self._judge()
             self._command()
+            self._until_command = CONTROL_STEPS_PER_COMMAND
         level = self.stop.level
         command = self._held_command(level)
         self._control(command, level)
         self.ticks += 1
+        self._until_command -= 1
 
     def _hold_reason(self, level: StopLevel) -> str:
         if level != StopLevel.NONE:

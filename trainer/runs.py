@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -78,6 +79,14 @@ def code_version() -> CodeVersion:
     commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no")) if commit else False
     return CodeVersion(package, commit, dirty)
+
+
+@cache
+def software_version() -> str:
+    """One string for recordings: package version, commit, and whether the tree was changed."""
+    code = code_version()
+    commit = f"+{code.commit[:10]}" if code.commit else ""
+    return f"{code.package}{commit}{'.dirty' if code.dirty else ''}"
 
 
 def _git(root: Path, *arguments: str) -> str | None:

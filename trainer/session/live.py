@@ -1,0 +1,477 @@
+"""A live session: one robot, one loop, steered by messages. Used by the worker process and by `refine-dp run`."""
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import assert_never
+
+import torch
+
+from core.clock import Rate
+from core.control.safety import SafetyFilter
+from core.control.stop import StopLatch, StopLevel
+from core.recording import dataset_spec
+from core.rollout import Controller, EpisodeEnd, Observer, Rollout
+from core.tasks.catalogue import make_task
+from core.tasks.scene import Scene
+from core.teleop.keyboard import KeyboardDevice
+from core.types import CONTROL_PERIOD_S
+from trainer.runs import software_version
+from trainer.session.messages import (
+    HEARTBEAT_TIMEOUT_S,
+    ClientMessage,
+    Configure,
+    Control,
+    EpisodeFinished,
+    Heartbeat,
+    Hello,
+    Keys,
+    Label,
+    LogLine,
+    Record,
+    SceneChanged,
+    SessionError,
+    SessionState,
+    StateChanged,
+    Stop,
+    StopChanged,
+    Telemetry,
+    WorkerEvent,
+)
+from trainer.session.parts import load_controller, make_backend, make_source, safety_limits
+from trainer.session.recorder import LiveRecorder, RecordingTarget
+from trainer.session.telemetry import (
+    ABANDONED,
+    STOP_STATES,
+    FootMeter,
+    LoopMeter,
+    SessionView,
+    Tally,
+    build_telemetry,
+)
+
+LoadController = Callable[[str, str, int], Controller]
+WORLD = torch.tensor([0])
+MAX_QUEUED = 1000
+"""Commands that wait while something loads; a client that sends more is not sane."""
+
+
+class Pulse:
+    """Whether the client is alive."""
+
+    def __init__(self, timeout_s: float = HEARTBEAT_TIMEOUT_S, now: Callable[[], float] = time.monotonic) -> None:
+        self._timeout_s = timeout_s
+        self._now = now
+        self._last_s: float | None = None
+
+    def beat(self) -> None:
+        """A heartbeat arrived."""
+        self._last_s = self._now()
+
+    def expect(self) -> None:
+        """A client is there: from now on heartbeats must come; one that comes back beats before anything moves."""
+        if self._last_s is None:
+            self._last_s = self._now()
+
+    def age_s(self) -> float:
+        """Seconds since the last one; 0 where none is expected because none ever came (headless)."""
+        return 0.0 if self._last_s is None else self._now() - self._last_s
+
+    def reason(self) -> str:
+        """Why the robot must hold: '' while the client is alive."""
+        return "no heartbeat" if self.age_s() > self._timeout_s else ""
+
+
+class World:
+    """Everything that is built for one task on one backend."""
+
+    def __init__(self, session: "LiveSession", config: Configure, controller: Controller) -> None:
+        self.task = make_task(config.task, 1)
+        self.backend = make_backend(config.backend, self.task)
+        self.description = self.backend.describe()
+        self.scene: Scene = self.task.scene()
+        self.tally = Tally()
+        self.foot = FootMeter()
+        self.recorder = LiveRecorder(self.task, session.emit)
+        self.controller = controller
+        self.rollout = Rollout(
+            self.task,
+            self.backend,
+            make_source(config.source, self.task, config.safety, session.keyboard, session.now),
+            SafetyFilter(safety_limits(config.safety)),
+            controller,
+            session.next_seed,
+            (self.tally, self.recorder, _EndReporter(session)),
+            session.stop,
+            session.pulse.reason,
+            session.now,
+        )
+
+    def close(self) -> None:
+        """Release the recorder's thread and the simulator's."""
+        self.recorder.close()
+        self.backend.close()
+
+
+class _EndReporter(Observer):
+    """Tells the session that an episode ended."""
+
+    def __init__(self, session: "LiveSession") -> None:
+        self._session = session
+
+    def episode_ended(self, end: EpisodeEnd) -> None:
+        """Pass it on."""
+        self._session.episode_ended(end)
+
+
+class LiveSession:
+    """Takes messages, steps the loop, tells what happens.
+
+    `receive` may be called from any thread and handles stops, heartbeats and keys at once; `tick` belongs to one.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[WorkerEvent], None],
+        load: LoadController = load_controller,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.emit = emit
+        self.now = now
+        self.stop = StopLatch(now)
+        self.pulse = Pulse(now=now)
+        self.keyboard = KeyboardDevice(now)
+        self.state: SessionState = "unconfigured"
+        self.config = Configure()
+        self.world: World | None = None
+        self.rate = Rate(CONTROL_PERIOD_S, now, sleep)
+        self.meter = LoopMeter(now)
+        self._load = load
+        self._sleep = sleep
+        self._controllers: dict[tuple[str, str], Controller] = {}
+        self._inbox: queue.Queue[ClientMessage] = queue.Queue(MAX_QUEUED)
+        self._pending: Configure | None = None
+        self._next_seed = 0
+        self._begun = 0
+        self._begin_asked = False
+        self._stepping = False
+        self._stop_told = StopLevel.NONE
+        self._ending = threading.Event()
+
+    # ------------------------------------------------------------------ messages
+
+    def receive(self, message: ClientMessage) -> None:
+        """Handle at once what must not wait; queue the rest for `tick`."""
+        match message:
+            case Stop():
+                self._receive_stop(message)
+            case Heartbeat():
+                self.pulse.beat()
+            case Keys():
+                self._receive_keys(message)
+            case Hello():
+                self.pulse.expect()
+            case Configure() | Control() | Record() | Label():
+                try:
+                    self._inbox.put_nowait(message)
+                except queue.Full:
+                    self.emit(SessionError(f"{type(message).__name__} was dropped: {MAX_QUEUED} messages wait already"))
+            case _:
+                assert_never(message)
+
+    def _receive_stop(self, message: Stop) -> None:
+        match message.action:
+            case "soft_stop":
+                self.stop.request(StopLevel.SOFT)
+            case "hard_stop":
+                self.stop.request(StopLevel.HARD)
+            case "clear_stop":
+                self.stop.clear()
+
+    def _receive_keys(self, message: Keys) -> None:
+        try:
+            self.keyboard.set_down(message.down)
+        except ValueError as error:
+            self.emit(SessionError(str(error)))
+
+    def _take(self, message: ClientMessage) -> None:
+        match message:
+            case Configure():
+                self._configure(message)
+            case Control():
+                self._control(message)
+            case Record():
+                self._record(message)
+            case Label(text=text):
+                if self.world is not None:
+                    self.world.recorder.label = text
+
+    def _record(self, message: Record) -> None:
+        if self.world is None:
+            self.emit(SessionError(f"cannot {message.action} a recording: nothing is configured", "wait for loading"))
+            return
+        self.world.recorder.act(message.action)
+        if message.action == "again":
+            self._reset()
+            self._start()
+
+    # ------------------------------------------------------------------ configuration
+
+    def _configure(self, config: Configure) -> None:
+        """Build what is new; what is only changed is taken over now, or when the next episode begins."""
+        built = self.world is not None and (config.task, config.backend, config.controller) == (
+            self.config.task,
+            self.config.backend,
+            self.config.controller,
+        )
+        if not built:
+            self._build(config)
+        elif self.state == "running":
+            self._pending = config
+        else:
+            self._adopt(config)
+
+    def _build(self, config: Configure) -> None:
+        self._enter("loading")
+        self._stepping = False
+        self.close_world()
+        try:
+            key = config.controller, config.backend
+            if key not in self._controllers:
+                self._controllers[key] = self._load(config.controller, config.backend, 1)
+            self.world = World(self, config, self._controllers[key])
+        except (ValueError, OSError, ImportError) as error:
+            self.emit(
+                SessionError(f"cannot set up the session: {error}", "change the settings", traceback.format_exc())
+            )
+            self._enter("unconfigured")
+            return
+        self.emit(SceneChanged(self.world.scene, config.task, self.world.task.time_limit_s))
+        self._adopt(config, fresh=True)
+        self._begin()
+        self._enter("ready")
+
+    def _adopt(self, config: Configure, fresh: bool = False) -> None:
+        """Take over everything that needs no new world. A source that cannot be made leaves the old settings."""
+        assert self.world is not None
+        old, self._pending = self.config, None
+        try:
+            source = make_source(config.source, self.world.task, config.safety, self.keyboard, self.now)
+            limits = safety_limits(config.safety)
+        except ValueError as error:
+            self.emit(SessionError(f"cannot change the session: {error}", "choose another source"))
+            return
+        self.config = config
+        rollout = self.world.rollout
+        if fresh or (config.source, config.safety) != (old.source, old.safety):
+            rollout.source, rollout.safety.limits = source, limits
+            if bool(rollout.active[0]):
+                source.reset(WORLD, rollout.state)
+        if fresh or config.seed != old.seed:
+            self._next_seed = config.seed
+        if fresh or _recording(config) != _recording(old):
+            self.world.recorder.configure(self._target(config), config.auto_record, config.label)
+        self.world.recorder.label = config.label
+
+    def _target(self, config: Configure) -> RecordingTarget | None:
+        if config.dataset is None or self.world is None:
+            return None
+        spec = dataset_spec(self.world.task, self.world.description, software_version())
+        return RecordingTarget(Path(config.dataset), spec, config.source, config.operator)
+
+    # ------------------------------------------------------------------ episodes
+
+    def next_seed(self) -> int | None:
+        """Seed of the episode that begins now, None when none shall begin by itself."""
+        if self._pending is not None:
+            self._adopt(self._pending)
+        if not (self._begin_asked or self.config.auto_next):
+            return None
+        if self.config.episodes and self._begun >= self.config.episodes:
+            return None
+        self._begun += 1
+        seed, self._next_seed = self._next_seed, self._next_seed + 1
+        return seed
+
+    def _begin(self) -> None:
+        assert self.world is not None
+        self._begin_asked = True
+        self.world.rollout.begin(WORLD)
+        self._begin_asked = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether all the episodes that were asked for have been run."""
+        running = self.world is not None and bool(self.world.rollout.active[0])
+        return bool(self.config.episodes) and self._begun >= self.config.episodes and not running
+
+    def episode_ended(self, end: EpisodeEnd) -> None:
+        """An episode of the rollout ended."""
+        assert self.world is not None
+        recorded = self.world.recorder.auto and end.reason not in ABANDONED and self.config.dataset is not None
+        self.emit(EpisodeFinished(end.index, end.seed, end.success, end.reason, end.duration_s, recorded=recorded))
+
+    # ------------------------------------------------------------------ control
+
+    def _control(self, message: Control) -> None:
+        if message.action == "quit":
+            self._ending.set()
+            return
+        if self.world is None:
+            self.emit(SessionError(f"cannot {message.action}: nothing is configured", "send the settings first"))
+            return
+        match message.action:
+            case "start":
+                self._start()
+            case "resume":
+                if self.state == "paused":
+                    self._run()
+            case "pause":
+                if self.state == "running":
+                    self._stepping = False
+                    self._enter("paused")
+            case "reset":
+                self._reset()
+            case _:
+                assert_never(message.action)
+
+    def _start(self) -> None:
+        assert self.world is not None
+        if self.stop.level != StopLevel.NONE:
+            self.emit(SessionError("cannot start: a stop is latched", "clear the stop first"))
+            return
+        if self.state == "running":
+            return
+        if not bool(self.world.rollout.active[0]):
+            self._begin()
+        if not bool(self.world.rollout.active[0]):
+            self.emit(LogLine(f"all {self.config.episodes} episodes have been run"))
+            return
+        self._run()
+
+    def _run(self) -> None:
+        self._stepping = True
+        self.rate.restart()
+        self.meter.restart()
+        self._enter("running")
+
+    def _reset(self) -> None:
+        assert self.world is not None
+        self._stepping = False
+        self.keyboard.release_all()
+        if bool(self.world.rollout.active[0]):
+            self.world.rollout.end(WORLD, "reset")
+            self._begun -= 1  # an abandoned episode does not count
+        self._begin()
+        self._enter("ready")
+
+    def _enter(self, state: SessionState) -> None:
+        if state != self.state:
+            self.state = state
+            self.emit(StateChanged(state))
+
+    # ------------------------------------------------------------------ the loop
+
+    @property
+    def ended(self) -> bool:
+        """Whether quit was received."""
+        return self._ending.is_set()
+
+    def tick(self) -> None:
+        """Handle what was sent, then one control period (paced in real time), or a short wait where nothing runs."""
+        self._drain()
+        if not self._stepping or self.world is None:
+            self._confirm_stop_at_rest()
+            self._wait_for_message()
+            return
+        try:
+            self.world.rollout.step()
+        except Exception as error:  # the border: whatever broke, the robot must not go on
+            self._fail(error)
+            return
+        self._after_step(self.world)
+        if self.config.realtime:
+            self.rate.wait()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                message = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            self._take(message)
+
+    def _wait_for_message(self) -> None:
+        try:
+            self._take(self._inbox.get(timeout=CONTROL_PERIOD_S))
+        except queue.Empty:
+            return
+
+    def _after_step(self, world: World) -> None:
+        rollout = world.rollout
+        self.meter.tick(rollout)
+        world.foot.tick(getattr(world.controller, "footsteps", None), rollout.state)
+        if rollout.stop_obeyed != self._stop_told:
+            self._tell_stop(rollout.stop_obeyed, rollout.stop_obeyed_s)
+            if rollout.stop_obeyed == StopLevel.HARD:
+                rollout.end(WORLD, "hard stop")
+        if not bool(rollout.active[0]) and self.state == "running" and self.stop.level == StopLevel.NONE:
+            self._enter("ready")  # standing, hands held
+
+    def _tell_stop(self, level: StopLevel, obeyed_s: float) -> None:
+        was, self._stop_told = self._stop_told, level
+        self.emit(StopChanged(STOP_STATES[level], 1e3 * (obeyed_s - self.stop.since_s)))
+        if was == StopLevel.HARD and level == StopLevel.NONE:
+            self._stepping = False  # the robot lies on the floor: it gets up by a reset, not by its controllers
+            self._reset()
+
+    def _confirm_stop_at_rest(self) -> None:
+        """Nothing moves: a stop holds from the moment it is latched."""
+        level = self.stop.level
+        if level != self._stop_told:
+            if self.world is not None:
+                self.world.rollout.stop_obeyed = level
+            self._tell_stop(level, self.now())
+
+    def _fail(self, error: Exception) -> None:
+        self._stepping = False
+        self.stop.request(StopLevel.HARD)
+        self.emit(
+            SessionError(
+                f"the loop broke: {error}", "clear the stop; report this with the details", traceback.format_exc()
+            )
+        )
+        self._enter("ready")
+
+    # ------------------------------------------------------------------ views
+
+    def telemetry(self) -> Telemetry | None:
+        """The state now, None before anything is configured."""
+        world = self.world
+        if world is None:
+            return None
+        view = SessionView(self.state, world.recorder.state, world.recorder.samples, world.recorder.thread.episodes)
+        steps = getattr(world.controller, "footsteps", None)
+        return build_telemetry(
+            world.rollout, world.scene, world.tally, world.foot, steps, self.meter.stats(self.rate), view
+        )
+
+    def close_world(self) -> None:
+        """Release what was built. A recording that is open is recovered by the next writer of its data set."""
+        world, self.world = self.world, None
+        if world is not None:
+            world.close()
+
+    def close(self) -> None:
+        """End the session. Safe to call twice."""
+        self._stepping = False
+        self.close_world()
+        self._enter("ended")
+
+
+def _recording(config: Configure) -> tuple[object, ...]:
+    return config.dataset, config.auto_record, config.operator, config.source

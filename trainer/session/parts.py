@@ -1,0 +1,98 @@
+"""What a session is built of, by name: task, backend, source, controllers."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.backends.base import Backend
+from core.control.safety import PRESETS, SafetyLimits
+from core.planners.base import SPEEDS, Source
+from core.rollout import Controller
+from core.tasks.base import Task
+from core.teleop.keyboard import KeyboardDevice
+from core.teleop.mapper import MapperConfig, OperatorSource, TeleopMapper
+from core.types import Command, JointTarget, WorldState
+
+BACKENDS = ("mujoco", "fake")
+SOURCES = ("heuristic", "keyboard")
+CONTROLLERS = ("learned", "ik_arms")
+
+
+def make_backend(name: str, task: Task) -> Backend:
+    """A backend with the task's scene in as many worlds as the task. Raises ValueError naming the known ones."""
+    match name:
+        case "mujoco":
+            from core.backends.mujoco import MujocoBackend
+
+            return MujocoBackend(task.scene(), task.num_worlds)
+        case "fake":
+            from core.backends.fake import FakeBackend
+
+            return FakeBackend(task.scene(), task.num_worlds)
+    check_backend_name(name)
+    raise AssertionError(name)
+
+
+def check_backend_name(name: str) -> None:
+    """Raise ValueError naming the known backends when `name` is none of them."""
+    if name not in BACKENDS:
+        raise ValueError(f"backend {name!r} does not exist; known: {', '.join(BACKENDS)}")
+
+
+def safety_limits(preset: str) -> SafetyLimits:
+    """The limits of a preset. Raises ValueError naming the known ones."""
+    if preset not in PRESETS:
+        raise ValueError(f"safety preset {preset!r} does not exist; known: {', '.join(PRESETS)}")
+    return PRESETS[preset]()
+
+
+def make_source(
+    name: str, task: Task, preset: str, keyboard: KeyboardDevice, now: Callable[[], float] = time.monotonic
+) -> Source:
+    """A source within the limits of a preset; `now` is the clock of the keyboard. Raises ValueError naming all."""
+    limits = safety_limits(preset)
+    match name:
+        case "heuristic":
+            return make_heuristic(task, preset)
+        case "keyboard":
+            return OperatorSource("keyboard", keyboard, TeleopMapper(MapperConfig.within(limits), limits), now)
+    raise ValueError(f"source {name!r} does not exist; known: {', '.join(SOURCES)}")
+
+
+def make_heuristic(task: Task, preset: str) -> Source:
+    """The heuristic planner of a task. Raises ValueError for a task without one."""
+    from core.planners.box_pickup import BoxPickupHeuristic, BoxPickupPlannerConfig
+    from core.tasks.box_pickup import BoxPickup
+
+    if not isinstance(task, BoxPickup):
+        raise ValueError(f"task {task.name!r} has no heuristic planner; choose another source")
+    speeds = SPEEDS["hardware" if preset == "hardware" else "simulation"]
+    return BoxPickupHeuristic(task, BoxPickupPlannerConfig(speeds=speeds))
+
+
+def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
+    """The whole-body controller: legs as trained; arms as trained or by inverse kinematics."""
+    if name not in CONTROLLERS:
+        raise ValueError(f"controller {name!r} does not exist; known: {', '.join(CONTROLLERS)}")
+    check_backend_name(backend)
+    if backend == "fake":
+        return PoseHolder()
+    from core.control.whole_body import WholeBodyController
+
+    loaded: Any = WholeBodyController.load_default(num_worlds, arms="ik" if name == "ik_arms" else "learned")
+    return loaded
+
+
+class PoseHolder:
+    """For a world without physics, where nothing has to be balanced: every joint stays where it is."""
+
+    def reset(self, worlds: Tensor, state: WorldState) -> None:
+        """Nothing is remembered."""
+
+    def act(self, state: WorldState, command: Command, stop: Tensor | None = None) -> JointTarget:
+        """The measured joints as targets; grippers follow the command."""
+        damping = torch.zeros(state.num_worlds, dtype=torch.bool) if stop is None else stop
+        return JointTarget(state.joint_pos.clone(), command.gripper_opening.clone(), damping)
