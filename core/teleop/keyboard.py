@@ -16,7 +16,7 @@ class Binding:
     """One key and what it does, also for the list of shortcuts."""
 
     key: str
-    "lower-case character, or: up down left right page_up page_down home end space escape return delete shift"
+    "lower-case character, or: up down left right page_up page_down home end space escape return delete shift f12"
     group: Group
     text: str
 
@@ -49,7 +49,8 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("h", "grippers", "open the selected grippers"),
     Binding("shift", "hands", "hold for slow, precise motion of everything"),
     Binding("space", "session", "soft stop: stand still, hands held"),
-    Binding("escape", "session", "hard stop: all joints damped"),
+    Binding("escape", "session", "soft stop too (by reflex, to leave a dialog, it does no harm)"),
+    Binding("f12", "session", "hard stop: all joints damped"),
     Binding("r", "session", "start recording"),
     Binding("return", "session", "keep the recording"),
     Binding("delete", "session", "discard the recording"),

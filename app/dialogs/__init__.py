@@ -1,0 +1,1 @@
+"""Dialogs: shortcuts, about, errors."""

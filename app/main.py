@@ -1,0 +1,80 @@
+"""Starts the window: `python -m app`, or `refine-dp window`."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+NO_DISPLAY = 3
+"Exit status when no window can open: the caller may run the same loop headless"
+
+
+def has_display() -> bool:
+    """Whether a window can open here."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Options of the window."""
+    parser = argparse.ArgumentParser(prog="refine-dp window", description=__doc__)
+    parser.add_argument("--dataset", type=Path, help="data set to record to and to browse")
+    parser.add_argument("--meshes", type=Path, metavar="DIR", help="folder with the vendor's STL meshes of the T1")
+    parser.add_argument("--theme", choices=("dark", "light"), help="colours (default: as last time)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open the window and run it until it is closed. Returns the exit status."""
+    options = parse(arguments)
+    if not has_display():
+        sys.stderr.write(
+            "no display: DISPLAY and WAYLAND_DISPLAY are not set, so no window can open; "
+            "`refine-dp run` runs the same loop here without one\n"
+        )
+        return NO_DISPLAY
+    return run_window(options)
+
+
+def run_window(options: argparse.Namespace) -> int:
+    """The window itself; Qt is imported only here, so that --help and a missing display answer at once."""
+    from PyQt6.QtCore import QSettings, QTimer
+    from PyQt6.QtWidgets import QApplication
+
+    from app.errors import UncaughtErrors, start_logging
+    from app.main_window import MainWindow
+    from app.state import AppState
+    from trainer.session.client import SessionClient
+
+    app = QApplication(sys.argv[:1])
+    app.setOrganizationName("REFINE-DP")
+    app.setApplicationName("Studio")
+    handler = start_logging()
+    errors = UncaughtErrors()
+    errors.install()
+    settings = QSettings()
+    if options.theme:
+        settings.setValue("theme", options.theme)
+    state = AppState(SessionClient)
+    window = MainWindow(state, settings, options.meshes)
+    errors.problem_raised.connect(state.report)
+    # Python runs signal handlers only between its own instructions: the display clock gives it the chance
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    window.show()
+    QTimer.singleShot(0, state.begin)
+    if options.dataset is not None:
+        state.choose_dataset(options.dataset)
+    try:
+        return app.exec()
+    finally:
+        state.close()
+        errors.uninstall()
+        handler.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

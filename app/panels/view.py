@@ -1,0 +1,303 @@
+"""The 3-D view with its tool bar, the keyboard focus of teleoperation, and the replay bar."""
+
+# mujoco has no stubs: pyright sees none of its names
+# pyright: reportAttributeAccessIssue=false
+
+from pathlib import Path
+
+import mujoco
+from PyQt6.QtCore import QDateTime, QStandardPaths, Qt, pyqtSlot
+from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+
+from app.problems import Problem
+from app.replay import SPEEDS
+from app.state import AppState
+from app.theme import METRICS, mono_font
+from app.widgets.gl_renderer import is_software
+from app.widgets.roles import label, set_property, yielding
+from app.widgets.scene_view import SceneView
+from core.backends.mujoco_scene import compile_scene
+from core.tasks.scene import Scene
+from core.teleop.keyboard import MOTION_KEYS
+from trainer.session.messages import RecordAction
+
+EMPTY_SCENE = Scene("empty")
+SLIDER_STEPS = 10_000
+RECORD_KEYS: dict[str, RecordAction] = {"r": "start", "return": "keep", "delete": "discard", "z": "undo"}
+"Keys of the group 'session' in core.teleop.keyboard; the stops are seen by app.stop_keys"
+
+
+class ViewPanel(QWidget):
+    """Live robot or replay, in one picture."""
+
+    def __init__(self, state: AppState, meshes_dir: Path | None = None) -> None:
+        super().__init__()
+        self.setObjectName("view_panel")
+        self._state = state
+        self._meshes_dir = meshes_dir
+        self._scene_shown: Scene | None = None
+        self._ticks = 0
+        self.view = SceneView()
+        self.banner = label("", "banner", "view_banner")
+        self.rate = label("", "muted", "view_rate")
+        self.follow = _tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
+        self.ghosts = _tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
+        self.shadows = _tool("Shadows", "shadows", "Shadows: prettier, slower without a graphics card", checked=True)
+        self.home = _tool("Reset view", "reset_view", "Look from the front right again (Ctrl+0)")
+        self.shot = _tool("Screenshot", "screenshot", "Save the picture (Ctrl+Shift+S)")
+        self.replay_bar = ReplayBar(state)
+        self._frame = QFrame()
+        self._build()
+        self._connect()
+        self.show_scene(EMPTY_SCENE)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._build_bar())
+        self._frame.setObjectName("view_frame")
+        inner = QVBoxLayout(self._frame)
+        inner.setContentsMargins(*[METRICS.frame] * 4)
+        inner.addWidget(self.view)
+        layout.addWidget(self._frame, 1)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.replay_bar)
+        self.banner.hide()
+        self.replay_bar.hide()
+
+    def _build_bar(self) -> QFrame:
+        bar = QFrame()
+        bar.setObjectName("view_bar")
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(METRICS.gap, METRICS.tight, METRICS.gap, METRICS.tight)
+        row.setSpacing(METRICS.tight)
+        for tool in (self.follow, self.ghosts, self.shadows, self.home, self.shot):
+            row.addWidget(tool)
+        row.addWidget(yielding("drag: orbit · right drag: pan · wheel: zoom", "muted"), 1)
+        row.addWidget(self.rate)
+        return bar
+
+    def _connect(self) -> None:
+        state = self._state
+        state.ticked.connect(self._on_ticked)
+        state.scene_changed.connect(self._on_scene_changed)
+        state.replay_changed.connect(self._on_replay_changed)
+        state.session_changed.connect(self._show_banner)
+        self.view.key_pressed.connect(self._on_key_pressed)
+        self.view.key_released.connect(self._on_key_released)
+        self.view.focus_changed.connect(self._on_focus_changed)
+        self.view.failed.connect(self._on_view_failed)
+        self.follow.toggled.connect(self._on_follow_toggled)
+        self.ghosts.toggled.connect(self._on_ghosts_toggled)
+        self.shadows.toggled.connect(self._on_shadows_toggled)
+        self.home.clicked.connect(self.reset_view)
+        self.shot.clicked.connect(self.save_screenshot)
+
+    def show_scene(self, scene: Scene) -> None:
+        """Build the model of a scene (milliseconds) and show it."""
+        if scene == self._scene_shown:
+            return
+        try:
+            model: mujoco.MjModel = compile_scene(scene, self._meshes_dir)
+        except (ValueError, OSError) as error:
+            self._state.report(Problem.from_error("The scene cannot be shown", error))
+            return
+        self._scene_shown = scene
+        self.view.set_model(model)
+
+    @pyqtSlot()
+    def _on_ticked(self) -> None:
+        self._ticks += 1
+        # a processor that draws must leave time for the controllers
+        if self._ticks % (2 if is_software() else 1) == 0:
+            pose = self._state.pose()
+            if pose is not None and pose is not self.view.pose:
+                self.view.set_pose(pose)
+        if self._ticks % 15 == 0:
+            self.rate.setText(f"{self.view.rate_hz:.0f} fps")
+
+    @pyqtSlot(object)
+    def _on_scene_changed(self, scene: Scene) -> None:
+        if self._state.replay is None:
+            self.show_scene(scene)
+
+    @pyqtSlot()
+    def _on_replay_changed(self) -> None:
+        replay = self._state.replay
+        scene = replay.states.scene if replay is not None else self._state.scene
+        if scene is not None:
+            self.show_scene(scene)
+        self.replay_bar.setVisible(replay is not None)
+        self._show_banner()
+
+    @pyqtSlot()
+    def _show_banner(self) -> None:
+        state, text = self._state, ""
+        if state.replay is not None:
+            live = " · the live session goes on underneath" if state.session == "running" else ""
+            text = f"REPLAY  {state.replay.states.title}{live}"
+        elif state.settings.source == "keyboard" and state.session == "running" and not self.view.hasFocus():
+            text = "Click the picture to drive: keys go to the robot only while its frame is lit"
+        self.banner.setText(text)
+        self.banner.setVisible(bool(text))
+
+    @pyqtSlot(str)
+    def _on_key_pressed(self, key: str) -> None:
+        if self._state.settings.source != "keyboard":
+            return
+        if key in MOTION_KEYS:
+            self._state.set_keys(self._state.keys_down | {key})
+        elif key in RECORD_KEYS:
+            self._state.record(RECORD_KEYS[key])
+
+    @pyqtSlot(str)
+    def _on_key_released(self, key: str) -> None:
+        self._state.set_keys(self._state.keys_down - {key})
+
+    @pyqtSlot(bool)
+    def _on_focus_changed(self, focused: bool) -> None:
+        if not focused:
+            self._state.set_keys(frozenset())
+        set_property(self._frame, "driving", focused)
+        self._show_banner()
+
+    @pyqtSlot(str)
+    def _on_view_failed(self, text: str) -> None:
+        remedy = (
+            "install a driver with OpenGL 1.5 or newer (Mesa: libgl1-mesa-dri), or start with LIBGL_ALWAYS_SOFTWARE=1"
+        )
+        self._state.report(Problem("The 3-D view cannot draw", text, remedy))
+
+    @pyqtSlot(bool)
+    def _on_follow_toggled(self, on: bool) -> None:
+        self.view.orbit_camera.following = on
+
+    @pyqtSlot(bool)
+    def _on_ghosts_toggled(self, on: bool) -> None:
+        self.view.show_ghosts = on
+        self.view.update()
+
+    @pyqtSlot(bool)
+    def _on_shadows_toggled(self, on: bool) -> None:
+        self.view.shadows = on
+        self.view.update()
+
+    @pyqtSlot()
+    def reset_view(self) -> None:
+        """Look from the home direction."""
+        self.view.orbit_camera.reset()
+        self.view.update()
+
+    @pyqtSlot()
+    def save_screenshot(self) -> Path | None:
+        """Save the picture in the pictures folder and say where."""
+        folder = pictures_folder()
+        path = folder / f"refine-dp-{QDateTime.currentDateTime().toString('yyyyMMdd-HHmmss')}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not self.view.screenshot().save(str(path)):
+            self._state.report(
+                Problem("The screenshot was not saved", f"cannot write {path}", "free space on the disk")
+            )
+            return None
+        self._state.logged.emit("info", f"screenshot saved: {path}")
+        return path
+
+
+def pictures_folder() -> Path:
+    """Where screenshots go."""
+    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)) / "refine-dp"
+
+
+class ReplayBar(QFrame):
+    """Time slider, play and pause, speed, back to the live robot."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.setObjectName("view_bar")
+        self._state = state
+        self.play = _tool("Play", "replay_play", "Play or pause the replay")
+        self.back = _tool("◂", "replay_back", "One sample back")
+        self.forth = _tool("▸", "replay_forth", "One sample on")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.time = QLabel()
+        self.speed = QComboBox()
+        self.live = _tool("Back to live", "replay_leave", "Show the live robot again")
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        self.slider.setObjectName("replay_slider")
+        self.slider.setRange(0, SLIDER_STEPS)
+        self.time.setFont(mono_font())
+        self.speed.setObjectName("replay_speed")
+        for speed in SPEEDS:
+            self.speed.addItem(f"{speed:g} ×", speed)
+        self.speed.setCurrentIndex(SPEEDS.index(1.0))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(METRICS.gap, METRICS.tight, METRICS.gap, METRICS.tight)
+        for widget in (self.play, self.back, self.forth):
+            row.addWidget(widget)
+        row.addWidget(self.slider, 1)
+        for widget in (self.time, self.speed, self.live):
+            row.addWidget(widget)
+
+    def _connect(self) -> None:
+        self.play.clicked.connect(self._on_play_clicked)
+        self.back.clicked.connect(lambda: self._on_stepped(-1))
+        self.forth.clicked.connect(lambda: self._on_stepped(1))
+        self.slider.sliderMoved.connect(self._on_slider_moved)
+        self.speed.activated.connect(self._on_speed_activated)
+        self.live.clicked.connect(self._state.leave_replay)
+        self._state.ticked.connect(self.show_position)
+        self._state.replay_changed.connect(self._on_replay_changed)
+
+    @pyqtSlot()
+    def _on_replay_changed(self) -> None:
+        self._on_speed_activated()
+        self.show_position()
+
+    @pyqtSlot()
+    def show_position(self) -> None:
+        """Show where the replay is."""
+        replay = self._state.replay
+        if replay is None:
+            return
+        if not self.slider.isSliderDown():
+            share = replay.position_s / replay.duration_s if replay.duration_s > 0 else 0.0
+            self.slider.setValue(round(SLIDER_STEPS * share))
+        self.time.setText(f"{replay.position_s:6.2f} / {replay.duration_s:.2f} s  #{replay.index}")
+        self.play.setText("Pause" if replay.playing else "Play")
+
+    @pyqtSlot()
+    def _on_play_clicked(self) -> None:
+        replay = self._state.replay
+        if replay is not None:
+            replay.pause() if replay.playing else replay.play()
+
+    def _on_stepped(self, samples: int) -> None:
+        if self._state.replay is not None:
+            self._state.replay.step(samples)
+
+    @pyqtSlot(int)
+    def _on_slider_moved(self, value: int) -> None:
+        replay = self._state.replay
+        if replay is not None:
+            replay.pause()
+            replay.seek(replay.duration_s * value / SLIDER_STEPS)
+
+    @pyqtSlot()
+    def _on_speed_activated(self) -> None:
+        if self._state.replay is not None:
+            self._state.replay.speed = float(self.speed.currentData())
+
+
+def _tool(text: str, name: str, tip: str, checked: bool | None = None) -> QToolButton:
+    tool = QToolButton()
+    tool.setText(text)
+    tool.setObjectName(name)
+    tool.setToolTip(tip)
+    if checked is not None:
+        tool.setCheckable(True)
+        tool.setChecked(checked)
+    return tool

@@ -1,0 +1,46 @@
+"""What the session panel offers: tasks, sources and backends, and why some cannot be chosen yet."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a list."""
+
+    key: str
+    "value in `Configure`; '' for entries that cannot be chosen"
+    text: str
+    hint: str
+    "what to do once it is chosen, or why it cannot be"
+
+    @property
+    def available(self) -> bool:
+        return bool(self.key)
+
+
+TASKS: tuple[Choice, ...] = (
+    Choice("box_pickup", "Box pick-up", "Walk to the table, squeeze the box between the palms, lift it."),
+    Choice("", "Pick and place", "Not in this version: the task is not written yet."),
+    Choice("", "Door", "Not in this version: the task is not written yet."),
+    Choice("", "Stairs", "Not in this version: the task is not written yet."),
+)
+SOURCES: tuple[Choice, ...] = (
+    Choice("heuristic", "Heuristic planner", "Press Start: the robot walks to the table and lifts the box by itself."),
+    Choice("keyboard", "Keyboard", "Press Start, click the picture, then drive with the keys of the cheat sheet (F2)."),
+    Choice("", "VR headset", "Not in this version: needs OpenXR and a headset with controllers."),
+    Choice("", "Gamepad", "Not in this version."),
+    Choice("", "Diffusion policy", "Not in this version: needs a trained checkpoint."),
+)
+BACKENDS: tuple[Choice, ...] = (
+    Choice("mujoco", "MuJoCo", "Simulation on this computer."),
+    Choice("", "Isaac Lab", "Not in this version: needs Isaac Lab and an NVIDIA GPU."),
+    Choice("", "Booster T1 (robot)", "Not in this version: needs the robot and the Booster SDK."),
+)
+SAFETY: tuple[Choice, ...] = (
+    Choice("simulation", "Simulation", "Wide limits: walking 0.4 m/s."),
+    Choice("hardware", "Hardware", "Limits of the real robot: walking 0.2 m/s, hands 0.05 m/s."),
+)
+CONTROLLERS: tuple[Choice, ...] = (
+    Choice("learned", "Learned", "Legs and arms by the trained controllers."),
+    Choice("ik_arms", "Learned legs, IK arms", "Legs as trained, arms by inverse kinematics."),
+)

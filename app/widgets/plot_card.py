@@ -1,0 +1,151 @@
+"""A plot with a title and a legend that reads out values: the newest ones, or those under the mouse."""
+
+# pyqtgraph adds methods and signals to classes at run time, which its annotations do not tell
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false, reportCallIssue=false
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.theme import METRICS, READOUT_POINTS, TICK_POINTS, Theme, mono_font
+from app.widgets.roles import label
+
+
+class PlotCard(QWidget):
+    """Lines over time. Times are shown relative to the newest sample unless told otherwise."""
+
+    def __init__(
+        self,
+        title: str,
+        unit: str,
+        names: tuple[str, ...],
+        dashed: tuple[int, ...] = (),
+        colours: tuple[int, ...] = (),
+        decimals: int = 2,
+        limit: float | None = None,
+        time_axis: bool = True,
+    ) -> None:
+        super().__init__()
+        self.setObjectName(f"plot_{title.lower().replace(' ', '_')}")
+        self._names, self._dashed, self._decimals = names, dashed, decimals
+        self._colours = colours or tuple(range(len(names)))
+        self._times, self._values = np.empty(0), np.empty((0, len(names)))
+        self._hover_s: float | None = None
+        self.plot = pg.PlotWidget()
+        self._legend = QLabel()
+        self._curves: list[pg.PlotDataItem] = [self.plot.plot() for _ in names]
+        self._cursor = pg.InfiniteLine(angle=90, movable=False)
+        self._limit = pg.InfiniteLine(pos=limit, angle=0) if limit is not None else None
+        self._theme: Theme | None = None
+        self.plot.getPlotItem().getAxis("bottom").setStyle(showValues=time_axis)
+        self._build(title, unit)
+
+    def _build(self, title: str, unit: str) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        header = QHBoxLayout()
+        header.setSpacing(METRICS.gap)
+        header.addWidget(label(f"{title}  [{unit}]", "section"))
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._legend.setFont(mono_font(READOUT_POINTS))
+        # values change width many times a second: the layout must not follow them
+        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        header.addWidget(self._legend, 1)
+        layout.addLayout(header)
+        layout.addWidget(self.plot, 1)
+        self._build_plot()
+
+    def _build_plot(self) -> None:
+        self.plot.setMinimumHeight(METRICS.plot_height)
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.showGrid(x=True, y=True)
+        item = self.plot.getPlotItem()
+        item.getAxis("left").setWidth(METRICS.axis_width)
+        item.setDownsampling(auto=True, mode="peak")
+        item.setClipToView(True)
+        self.plot.addItem(self._cursor, ignoreBounds=True)
+        self._cursor.hide()
+        if self._limit is not None:
+            self.plot.addItem(self._limit, ignoreBounds=True)
+        self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.plot.scene().sigMouseHover.connect(self._on_mouse_hover)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self.plot.setBackground(theme.plot)
+        for axis in ("left", "bottom"):
+            pen_axis = self.plot.getPlotItem().getAxis(axis)
+            pen_axis.setPen(pg.mkPen(theme.border))
+            pen_axis.setTextPen(pg.mkPen(theme.muted))
+            pen_axis.setTickFont(mono_font(TICK_POINTS))
+        self.plot.showGrid(x=True, y=True, alpha=theme.grid_alpha)
+        for i, curve in enumerate(self._curves):
+            dash = Qt.PenStyle.DashLine if i in self._dashed else Qt.PenStyle.SolidLine
+            # a pen of width 1 is drawn by Qt's fast path; wider ones cost ten times as much
+            curve.setPen(pg.mkPen(self._colour(i), width=1, style=dash))
+        self._cursor.setPen(pg.mkPen(theme.muted, width=1))
+        if self._limit is not None:
+            self._limit.setPen(pg.mkPen(theme.disabled, width=1, style=Qt.PenStyle.DotLine))
+        self._show_readout()
+
+    def _colour(self, index: int) -> str:
+        assert self._theme is not None
+        return self._theme.series[self._colours[index] % len(self._theme.series)]
+
+    def set_data(self, times: np.ndarray, values: np.ndarray, span_s: float) -> None:
+        """Show times (T,) and values (T, K); the last `span_s` seconds end at the right edge."""
+        self._times = times - times[-1] if len(times) else times
+        self._values = values
+        for curve, column in zip(self._curves, values.T):
+            curve.setData(self._times, column, connect="finite", skipFiniteCheck=False)
+        self.plot.setXRange(-span_s, 0.0, padding=0.0)
+        self._show_readout()
+
+    def _on_mouse_hover(self, items: list[object]) -> None:
+        if not items:
+            self._set_hover(None)
+
+    def _on_mouse_moved(self, position: QPointF) -> None:
+        box = self.plot.getPlotItem().vb
+        inside = box.sceneBoundingRect().contains(position)
+        self._set_hover(box.mapSceneToView(position).x() if inside else None)
+
+    def _set_hover(self, time_s: float | None) -> None:
+        self._hover_s = time_s
+        self._cursor.setVisible(time_s is not None)
+        if time_s is not None:
+            self._cursor.setPos(time_s)
+        self._show_readout()
+
+    def readout(self) -> np.ndarray:
+        """Values (K,) under the mouse, else the newest; NaN without data."""
+        if len(self._times) == 0:
+            return np.full(len(self._names), np.nan)
+        index = len(self._times) - 1
+        if self._hover_s is not None:
+            index = int(np.clip(np.searchsorted(self._times, self._hover_s), 0, index))
+        return self._values[index]
+
+    def _show_readout(self) -> None:
+        if self._theme is not None:
+            self._legend.setText(" &nbsp;".join(self._chips()))
+
+    def _chips(self) -> list[str]:
+        """One entry a line: its colour, name and value; a dashed line's value follows its solid partner's."""
+        texts = [f"{v:.{self._decimals}f}" if np.isfinite(v) else "–" for v in self.readout()]
+        chips = []
+        for i, name in enumerate(self._names):
+            paired = i in self._dashed and i + 1 < len(self._names) and self._colours[i + 1] == self._colours[i]
+            if paired:
+                continue
+            before = i - 1 in self._dashed and self._colours[i - 1] == self._colours[i]
+            mark = "┅" if i in self._dashed else "━"
+            wanted = f"<span style='color:{self._theme.muted}'>/{texts[i - 1]}</span>" if before and self._theme else ""
+            chips.append(f"<span style='color:{self._colour(i)}'>{mark} {name}</span> {texts[i]}{wanted}")
+        return chips
