@@ -93,6 +93,8 @@ class AppendFile:
     "other members of the root group (robomimic's mask), carried along"
     fsync: Callable[[int], None] = os.fsync
     _written: _Written = field(default_factory=_Written)
+    _staged: int = 0
+    "end of objects that are written but not yet committed"
     _broken: bool = False
 
     @classmethod
@@ -119,7 +121,7 @@ class AppendFile:
             _share_with_readers(fd, path)
             head = parse_superblock(os.pread(fd, SUPERBLOCK_SIZE, 0))
             if head is None or head[1] > os.fstat(fd).st_size:
-                raise DatasetDamagedError(f"{path} is damaged or was written by another program")
+                raise DatasetDamagedError(f"{path} is damaged: bring it back with `refine-dp dataset recover {path}`")
             os.ftruncate(fd, head[1])  # what a killed writer left behind the end
             return _read_structure(path, fd, head, fsync)
         except BaseException:
@@ -128,28 +130,50 @@ class AppendFile:
 
     def appender(self) -> Appender:
         """Encodes objects for the end of the file."""
-        return Appender(self.end)
+        return Appender(max(self.end, self._staged))
+
+    def stage(self, out: Appender) -> None:
+        """Write objects that a later `commit` points to; until then they are no part of the file.
+
+        Raises DatasetFullError; then what was staged is gone.
+        """
+        self._write(out, lambda start, data: _write_all(self.fd, data, start))
+        self._staged = out.end
 
     def commit(self, out: Appender, contents: Contents) -> None:
         """Write what `out` holds and make `contents` the content. Raises DatasetFullError; then nothing changed."""
-        if self._broken:
-            raise DatasetError(f"the disk failed while {self.path} was written: open the data set again")
         written, root = self._encode_root(out, contents)
-        marker_at = out.end
-        end = marker_at + _MARKER.size
+        end = out.end + _MARKER.size
         out.add(_marker(root, end))
-        data = out.data()
-        try:
-            _write_all(self.fd, data, self.end)
+
+        def write(start: int, data: bytes) -> None:
+            _write_all(self.fd, data, start)
             self.fsync(self.fd)
             _write_all(self.fd, superblock(root, end), 0)
             self.fsync(self.fd)
-        except OSError as error:
+
+        self._write(out, write)
+        self.root, self.end, self.contents, self._written = root, end, contents, written
+
+    def _write(self, out: Appender, write: Callable[[int, bytes], None]) -> None:
+        if self._broken or not self._is_current():
+            raise DatasetError(f"{self.path} changed under this program or its disk failed: open the data set again")
+        data = out.data()
+        try:
+            write(out.start, data)
+        except BaseException as error:  # an interrupt too: memory and file must agree before anything else happens
             self._roll_back()
+            if not isinstance(error, OSError):
+                raise
             if error.errno in NO_SPACE:
                 raise DatasetFullError(self.path, len(data), os.strerror(error.errno)) from error
             raise DatasetError(f"cannot write {self.path}: {error.strerror}") from error
-        self.root, self.end, self.contents, self._written = root, end, contents, written
+
+    def _is_current(self) -> bool:
+        """The superblock on disk is the one that this object knows."""
+        if self.end == SUPERBLOCK_SIZE:
+            return True  # a new file
+        return parse_superblock(os.pread(self.fd, SUPERBLOCK_SIZE, 0)) == (self.root, self.end)
 
     def close(self) -> None:
         """Release the file. Safe to call twice."""
@@ -159,6 +183,7 @@ class AppendFile:
 
     def _roll_back(self) -> None:
         """Back to the committed content; where even that fails, nothing more is written through this object."""
+        self._staged = 0
         try:
             _write_all(self.fd, superblock(self.root, self.end), 0)  # it was replaced if only its fsync failed
             os.ftruncate(self.fd, self.end)
@@ -262,6 +287,11 @@ def recover(path: Path) -> bool:
         head = parse_superblock(first)
         if head is not None and head[1] <= size:
             return False
+        if head is None and _readable(path):
+            raise DatasetError(
+                f"{path} was written by another program (repacked?): it can be read; to add to it, make a copy with "
+                f"`refine-dp dataset merge OUTPUT {path}`"
+            )
         if size > SUPERBLOCK_SIZE:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 for root, end in _complete_changes(data):

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 import uuid as uuids
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -251,14 +251,40 @@ class DatasetWriter:
         except DatasetFullError as error:
             logger.warning("%s", error)  # goes out later; recovery knows finished episodes by their uuid
 
-    def add(self, arrays: Sequence[Mapping[str, np.ndarray]], infos: Sequence[EpisodeInfo]) -> tuple[EpisodeInfo, ...]:
-        """Append whole episodes of another data set as one operation (merge); arrays by path below demo_N."""
-        out = self._file.appender()
-        new = self._number_episodes(infos)
-        addresses = {i.version: out.group(out.tree(a), i.attributes()) for a, i in zip(arrays, new)}
-        operation = self._operation("merge", added=tuple(addresses))
-        self._commit(operation, out, addresses, sum(i.num_samples for i in new), new[-1].index + 1)
-        return tuple(new)
+    def add(
+        self, episodes: Iterable[tuple[EpisodeInfo, Mapping[str, np.ndarray]]], keep_names: bool = False
+    ) -> tuple[EpisodeInfo, ...]:
+        """Append whole episodes (arrays by path below demo_N) of another data set as one operation.
+
+        They are numbered on; keep_names: they keep theirs, which must be free here.
+        """
+        added: list[EpisodeInfo] = []
+        addresses: dict[str, int] = {}
+        for info, arrays in episodes:
+            name = info.name if keep_names else episode_name(self._history.next_index + len(added))
+            added.append(replace(info, name=name, version=f"{name}.0"))
+            out = self._file.appender()
+            addresses[added[-1].version] = out.group(out.tree(arrays), added[-1].attributes())
+            self._file.stage(out)
+        if added:
+            operation = self._operation("merge", added=tuple(addresses))
+            next_index = max(self._history.next_index, *(info.index + 1 for info in added))
+            total = sum(info.num_samples for info in added)
+            self._commit(operation, self._file.appender(), addresses, total, next_index)
+        return tuple(added)
+
+    def forget_history(self, next_index: int) -> None:
+        """Empty the trash and the undo stack; the next episode is at least demo_<next_index>."""
+        before = self._file.contents
+        history = History(next_index=max(next_index, self._history.next_index))
+        contents = Contents(before.episodes, {}, before.total, history.to_json())
+        self._file.commit(self._file.appender(), contents)
+        self._history = history
+
+    @property
+    def other_groups(self) -> tuple[str, ...]:
+        """Members of the file's root that are not ours (robomimic's mask)."""
+        return tuple(self._file.root_links)
 
     def discard_last(self) -> EpisodeInfo:
         """Move the episode recorded last to the trash (its seed serves to record it again)."""
@@ -390,10 +416,6 @@ class DatasetWriter:
         values = {"name": name, "num_samples": len(sim), "success": success, "label": label, "reason": reason}
         duration = float(sim[-1] - sim[0]) + 1.0 / self.spec.command_hz
         return EpisodeInfo(**values, **meta, duration_s=duration, version=f"{name}.0")
-
-    def _number_episodes(self, infos: Sequence[EpisodeInfo]) -> list[EpisodeInfo]:
-        names = [episode_name(self._history.next_index + i) for i in range(len(infos))]
-        return [replace(info, name=name, version=f"{name}.0") for name, info in zip(names, infos)]
 
     def _fresh_version(self, version: str) -> str:
         while (version := next_version(version)) in self._file.contents.trash:

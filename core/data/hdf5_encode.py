@@ -152,6 +152,7 @@ class Appender:
     """Collects encoded objects for the end of a file and knows where each will be."""
 
     def __init__(self, start: int) -> None:
+        self.start = start
         self._parts: list[bytes] = [bytes(-start % 8)]
         self.end = start + len(self._parts[0])
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from core.data.samples import row_of
 from core.data.schema import DatasetSpec, EpisodeStart
+from core.t1.model import DEFAULT_JOINT_POS
 
 ACTION_NAMES = tuple(f"component_{i}" for i in range(19))
 
@@ -29,6 +30,8 @@ def make_samples(count, seed=0, start_s=100.0, spec=None):
         if item.name.endswith("root_pose"):
             walk[:, 3:] = rng.normal(size=4)
             walk[:, 3:] /= np.linalg.norm(walk[:, 3:], axis=-1, keepdims=True)
+        if item.name.endswith("joint_position") and item.shape == (29,):
+            walk = 0.5 * walk + DEFAULT_JOINT_POS
         fields[item.name] = walk.astype(item.dtype)
     for offset in (9, 13):
         quat = rng.normal(size=(count, 4))
