@@ -148,6 +148,11 @@ def foot_sign(side: Int[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 class FootstepPlanner:
     """Turns base velocities into footsteps; call `update` at 50 Hz."""
 
+    WORLD_FIELDS = (
+        "swing", "last_swing", "ticks_left", "velocity", "desired_w", "target", "planned_w", "planned_side",
+    )  # fmt: skip
+    """Tensors with one row a world: the whole state."""
+
     def __init__(
         self, num_worlds: int, config: FootstepConfig | None = None, terrain: TerrainHeight = flat_ground
     ) -> None:
@@ -218,9 +223,10 @@ class FootstepPlanner:
         if bool(at_rest.any()):
             resting = at_rest.nonzero().squeeze(-1)
             self._show_standing(resting, feet[resting])
-        return self._command(step | halt)
+        return self.command(step | halt)
 
-    def _command(self, new_step: Tensor) -> FootstepCommand:
+    def command(self, new_step: Bool[Tensor, "N"]) -> FootstepCommand:
+        """The present command; `new_step` marks worlds whose step began or ended in this tick."""
         return FootstepCommand(
             swing=self.swing.clone(),
             countdown_s=self.ticks_left * CONTROL_PERIOD_S,
