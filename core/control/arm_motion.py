@@ -1,0 +1,106 @@
+"""Arms that move between collision-free poses: the disturbance that pi_lower trains with (paper B14)."""
+# pyright: reportAttributeAccessIssue=false
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from core.backends.mujoco_scene import compile_scene
+from core.t1.model import ARMS, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
+from core.tasks.scene import Scene
+from core.types import CONTROL_PERIOD_S
+
+
+@dataclass(frozen=True)
+class ArmMotionConfig:
+    """How poses are drawn and how fast the arms go from one to the next."""
+
+    poses: int = 2000
+    "size of the bank of two-arm poses"
+    spread_rad: float = 0.9
+    "poses are drawn normally around q_def with this standard deviation, inside the joint limits"
+    speed_range: tuple[float, float] = (0.3, 1.8)
+    "rad/s of the joint that moves farthest"
+    hold_range_s: tuple[float, float] = (0.2, 1.5)
+    "rest at a pose"
+
+
+def collision_free_poses(count: int, spread_rad: float, seed: int) -> Float[Tensor, "M 14"]:
+    """Two-arm poses (order core.t1.model.ARMS) in which the robot does not touch itself."""
+    model = compile_scene(Scene("arm_poses", robot="fixed_base"))
+    data = mujoco.MjData(model)
+    address = np.array([model.joint(name).qposadr[0] for name in JOINT_NAMES])
+    rng = np.random.default_rng(seed)
+    poses: list[np.ndarray] = []
+    q = DEFAULT_JOINT_POS.copy()
+    while len(poses) < count:
+        arms = DEFAULT_JOINT_POS[ARMS] + spread_rad * rng.standard_normal(len(ARMS))
+        q[ARMS] = np.clip(arms, LOWER_LIMIT[ARMS], UPPER_LIMIT[ARMS])
+        data.qpos[address] = q
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_collision(model, data)
+        if data.ncon == 0:
+            poses.append(q[ARMS].copy())
+    return torch.tensor(np.array(poses), dtype=torch.float32)
+
+
+class ArmMotion:
+    """Joint targets of the arms of N worlds, following straight lines between poses of a bank."""
+
+    def __init__(
+        self, num_worlds: int, bank: Float[Tensor, "M 14"], config: ArmMotionConfig, generator: torch.Generator
+    ) -> None:
+        self.config = config
+        self.bank = bank
+        self._generator = generator
+        self.start = bank[:1].repeat(num_worlds, 1)
+        self.goal = self.start.clone()
+        self.target = self.start.clone()
+        self.elapsed_s = torch.zeros(num_worlds)
+        self.travel_s = torch.ones(num_worlds)
+        self.hold_s = torch.ones(num_worlds)
+        self.still = torch.zeros(num_worlds, dtype=torch.bool)
+        "worlds whose arms stay where they are"
+
+    def reset(self, worlds: Int[Tensor, "M"], still_share: float = 0.2) -> None:
+        """Random poses at rest; some worlds keep them."""
+        self.place(worlds, self.bank[self._integers(len(worlds))], still_share)
+
+    def place(self, worlds: Int[Tensor, "M"], poses: Float[Tensor, "M 14"], still_share: float = 0.2) -> None:
+        """Start from given poses."""
+        self.start[worlds] = poses
+        self.target[worlds] = poses
+        self.still[worlds] = self._uniform(len(worlds)) < still_share
+        self._next(worlds)
+
+    def update(self) -> Float[Tensor, "N 14"]:
+        """Targets of the next control period."""
+        self.elapsed_s += CONTROL_PERIOD_S
+        share = (self.elapsed_s / self.travel_s).clamp(0.0, 1.0)[:, None]
+        moved = self.start + share * (self.goal - self.start)
+        self.target = torch.where(self.still[:, None], self.start, moved)
+        over = (self.elapsed_s > self.travel_s + self.hold_s).nonzero().squeeze(-1)
+        if len(over):
+            self.start[over] = self.target[over]
+            self._next(over)
+        return self.target
+
+    def _next(self, worlds: Tensor) -> None:
+        low, high = self.config.speed_range
+        self.goal[worlds] = self.bank[self._integers(len(worlds))]
+        speed = low + (high - low) * self._uniform(len(worlds))
+        distance = (self.goal[worlds] - self.start[worlds]).abs().amax(dim=-1)
+        low, high = self.config.hold_range_s
+        self.travel_s[worlds] = (distance / speed).clamp_min(CONTROL_PERIOD_S)
+        self.hold_s[worlds] = low + (high - low) * self._uniform(len(worlds))
+        self.elapsed_s[worlds] = 0.0
+
+    def _uniform(self, n: int) -> Tensor:
+        return torch.rand(n, generator=self._generator)
+
+    def _integers(self, n: int) -> Tensor:
+        return torch.randint(len(self.bank), (n,), generator=self._generator)

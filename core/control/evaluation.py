@@ -1,0 +1,257 @@
+"""Measures pi_lower: foot placement, walked distance and falls over long random walks with moving, loaded arms."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool
+from scipy.stats import chi2
+from torch import Tensor
+
+from core.backends.base import Physics
+from core.backends.mujoco import MujocoBackend, default_initial_state
+from core.control import lower
+from core.control.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control.footsteps import (
+    STAND,
+    FootstepCommand,
+    FootstepPlanner,
+    feet_planar,
+    middle,
+    planar_displacement,
+    relative_planar,
+)
+from core.control.lower_teacher import placement_error, swing_in_stance
+from core.control.lower_training import MIN_TRUNK_HEIGHT_M, kick
+from core.control.walk_commands import WalkCommandConfig, WalkCommands
+from core.rigid import wrap_angle
+from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEGS
+from core.tasks.scene import Scene
+from core.types import CONTROL_PERIOD_S, JointTarget, WorldState
+
+UPRIGHT = 0.6
+"""Cosine of the tilt beyond which the robot counts as fallen."""
+
+
+class LegController(Protocol):
+    """What walks: pi_lower, its teacher, the model-based baseline."""
+
+    def reset(self, worlds: Tensor) -> None:
+        """Begin anew in the chosen worlds."""
+        ...
+
+    def act(self, state: WorldState, command: FootstepCommand) -> Tensor:
+        """Leg joint targets (N, 12)."""
+        ...
+
+
+@dataclass(frozen=True)
+class WalkEvaluationConfig:
+    """How walking is measured."""
+
+    num_worlds: int = 100
+    "robots side by side"
+    episode_s: float = 20.0
+    "each starts from standing, with its own load and arm motion"
+    walking_s: float = 2000.0
+    "simulated time with steps under way, all robots together; standing comes on top"
+    payload_kg: float = 1.0
+    "largest mass in each hand"
+    kick_m_s: float = 0.0
+    "velocity kicks, uniform +- per horizontal axis; 0 for none"
+    kick_interval_s: float = 2.0
+    seed: int = 20_000
+    commands: WalkCommandConfig = field(default_factory=lambda: WalkCommandConfig(stand_share=0.2))
+    arms: ArmMotionConfig = field(default_factory=ArmMotionConfig)
+
+    def __post_init__(self) -> None:
+        if self.num_worlds < 1 or self.walking_s <= 0 or self.episode_s <= 0:
+            raise ValueError("num_worlds, walking_s and episode_s must be positive")
+
+
+@dataclass(frozen=True)
+class WalkReport:
+    """Result of a walking evaluation. Distances in m, angles in rad."""
+
+    simulated_s: float
+    walking_s: float
+    steps: int
+    placement_median_m: float
+    placement_p95_m: float
+    placement_yaw_median_rad: float
+    placement_yaw_p95_rad: float
+    distance_ratio: float
+    "distance walked along the command / distance commanded, over all walks"
+    turn_ratio: float
+    falls: int
+    falls_per_1000_s: float
+    "per 1000 s of walking"
+    falls_interval: tuple[float, float]
+    "95 % Poisson interval of falls_per_1000_s"
+
+
+def poisson_interval(events: int, exposure: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a rate (Garwood, 1936): events per unit of exposure."""
+    tail = 0.5 * (1.0 - confidence)
+    low = 0.5 * float(chi2.ppf(tail, 2 * events)) if events > 0 else 0.0
+    high = 0.5 * float(chi2.ppf(1.0 - tail, 2 * events + 2))
+    return low / exposure, high / exposure
+
+
+def fallen(state: WorldState) -> Bool[Tensor, "N"]:
+    """Trunk low or far from upright."""
+    upright = -lower.projected_gravity(state)[:, 2]
+    return (state.base_pos_w[:, 2] < MIN_TRUNK_HEIGHT_M) | (upright < UPRIGHT)
+
+
+class DistanceMeter:
+    """Compares the way the feet's middle went with what the command asked for, command by command."""
+
+    def __init__(self, num_worlds: int) -> None:
+        self.start_w = torch.zeros(num_worlds, 3)
+        self.velocity = torch.zeros(num_worlds, 3)
+        self.duration = torch.zeros(num_worlds)
+        self.commanded = 0.0
+        self.walked = 0.0
+        self.turn_commanded = 0.0
+        self.turned = 0.0
+
+    def begin(self, worlds: Tensor, centre_w: Tensor, velocity: Tensor) -> None:
+        """A new command in some worlds (M,)."""
+        self.start_w[worlds], self.velocity[worlds] = centre_w, velocity
+        self.duration[worlds] = 0.0
+
+    def end(self, worlds: Tensor, centre_w: Tensor) -> None:
+        """The commands of some worlds (M,) end here."""
+        wanted = planar_displacement(self.velocity[worlds], self.duration[worlds])
+        # a turning command is followed along its chord
+        moved = relative_planar(self.start_w[worlds], centre_w)
+        turn = self.velocity[worlds][:, 2] * self.duration[worlds]
+        half = (0.5 * turn).abs().clamp_min(1e-6)
+        chord = wanted[:, :2] * (torch.sin(half) / half)[:, None]
+        length = chord.norm(dim=-1)
+        along = (moved[:, :2] * chord).sum(-1) / length.clamp_min(1e-9)
+        far = length > 0.05
+        self.commanded += float(length[far].sum())
+        self.walked += float(along[far].sum())
+        turning = (turn.abs() > 0.1) & (turn.abs() < 2.8)
+        self.turn_commanded += float(turn[turning].abs().sum())
+        self.turned += float((wrap_angle(moved[:, 2]) * turn.sign())[turning].sum())
+
+
+@dataclass
+class _Samples:
+    position: list[Tensor] = field(default_factory=list)
+    yaw: list[Tensor] = field(default_factory=list)
+    walking_ticks: int = 0
+    ticks: int = 0
+    falls: int = 0
+
+
+class WalkEvaluation:
+    """Lets a controller walk and reports."""
+
+    def __init__(self, config: WalkEvaluationConfig, num_threads: int = 1) -> None:
+        self.config = config
+        n = config.num_worlds
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.scene = Scene("walking", contacts="locomotion")
+        self.backend = MujocoBackend(self.scene, n, num_threads)
+        self.planner = FootstepPlanner(n)
+        self.commands = WalkCommands(n, config.commands, self.generator)
+        bank = collision_free_poses(config.arms.poses, config.arms.spread_rad, config.seed)
+        self.arms = ArmMotion(n, bank, config.arms, self.generator)
+        self.meter = DistanceMeter(n)
+        self._joints = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
+        self._no_damping = torch.zeros(n, dtype=torch.bool)
+        self._gripper = torch.zeros(n, 2)
+
+    def run(self, controller: LegController) -> WalkReport:
+        """Walk until `walking_s` is reached."""
+        samples = _Samples()
+        goal = self.config.walking_s / CONTROL_PERIOD_S
+        episode = round(self.config.episode_s / CONTROL_PERIOD_S)
+        with torch.no_grad():
+            while samples.walking_ticks < goal:
+                if samples.ticks % (episode * self.config.num_worlds) == 0:
+                    self._start(torch.arange(self.config.num_worlds), controller)
+                self._tick(controller, samples)
+        return self._report(samples)
+
+    def close(self) -> None:
+        """Release the simulator."""
+        self.backend.close()
+
+    def _start(self, worlds: Tensor, controller: LegController) -> None:
+        m = len(worlds)
+        self.arms.reset(worlds)
+        initial = default_initial_state(self.scene, m)
+        initial.joint_pos[:, ARMS] = self.arms.target[worlds]
+        physics = Physics.nominal(m)
+        physics.payload_kg = self.config.payload_kg * torch.rand(m, 2, generator=self.generator)
+        self.backend.reset(worlds, initial, physics)
+        state = self.backend.read_state()
+        self.planner.reset(worlds, state)
+        self.commands.reset(worlds, stand_first_s=0.5)
+        controller.reset(worlds)
+        self.meter.begin(worlds, middle(feet_planar(state))[worlds], self.commands.velocity[worlds])
+
+    def _tick(self, controller: LegController, samples: _Samples) -> None:
+        state = self.backend.read_state()
+        before = self.commands.velocity.clone()
+        velocity = self.commands.update()
+        changed = (velocity != before).any(dim=-1).nonzero().squeeze(-1)
+        if len(changed):
+            centre = middle(feet_planar(state))[changed]
+            self.meter.end(changed, centre)
+            self.meter.begin(changed, centre, velocity[changed])
+        self.meter.duration += CONTROL_PERIOD_S
+        command = self.planner.update(state, velocity)
+        self._joints[:, LEGS] = controller.act(state, command)
+        self._joints[:, ARMS] = self.arms.update()
+        if self.config.kick_m_s > 0:
+            share = CONTROL_PERIOD_S / self.config.kick_interval_s
+            kicked = (torch.rand(self.config.num_worlds, generator=self.generator) < share).nonzero().squeeze(-1)
+            kick(self.backend, kicked, self.config.kick_m_s, self.generator)
+        report = self.backend.step(JointTarget(self._joints, self._gripper, self._no_damping))
+        self._measure(command, controller, samples, report.diverged)
+
+    def _measure(
+        self, command: FootstepCommand, controller: LegController, samples: _Samples, diverged: Tensor
+    ) -> None:
+        state = self.backend.read_state()
+        down = fallen(state) | diverged
+        touch_down = (command.swing != STAND) & (command.countdown_s < 1.5 * CONTROL_PERIOD_S) & ~down
+        if bool(touch_down.any()):
+            samples.position.append(placement_error(state, command)[touch_down])
+            yaw = wrap_angle(swing_in_stance(state, command)[:, 3] - command.target_stance[:, 3])
+            samples.yaw.append(yaw[touch_down].abs())
+        samples.ticks += self.config.num_worlds
+        samples.walking_ticks += int((command.swing != STAND).sum())
+        samples.falls += int(down.sum())
+        if bool(down.any()):
+            self._start(down.nonzero().squeeze(-1), controller)
+
+    def _report(self, samples: _Samples) -> WalkReport:
+        position, yaw = torch.cat(samples.position), torch.cat(samples.yaw)
+        walking_s = samples.walking_ticks * CONTROL_PERIOD_S
+        low, high = poisson_interval(samples.falls, walking_s / 1000.0)
+        return WalkReport(
+            simulated_s=samples.ticks * CONTROL_PERIOD_S,
+            walking_s=walking_s,
+            steps=len(position),
+            placement_median_m=float(position.median()),
+            placement_p95_m=float(position.quantile(0.95)),
+            placement_yaw_median_rad=float(yaw.median()),
+            placement_yaw_p95_rad=float(yaw.quantile(0.95)),
+            distance_ratio=_ratio(self.meter.walked, self.meter.commanded),
+            turn_ratio=_ratio(self.meter.turned, self.meter.turn_commanded),
+            falls=samples.falls,
+            falls_per_1000_s=samples.falls / walking_s * 1000.0,
+            falls_interval=(low, high),
+        )
+
+
+def _ratio(value: float, reference: float) -> float:
+    return value / reference if reference > 0 else math.nan

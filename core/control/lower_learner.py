@@ -1,0 +1,224 @@
+"""How pi_lower is trained: a residual teacher by PPO, distilled into the deployed form and tuned; or from scratch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from core.control import lower
+from core.control.lower_distillation import Distillation, DistillationConfig
+from core.control.lower_training import LowerTraining, LowerTrainingConfig
+from core.rl.env import Observation
+from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
+from core.rl.ppo import Ppo, PpoConfig
+
+Method = Literal["teacher-student", "scratch"]
+PhaseName = Literal["teacher", "student", "tune", "scratch"]
+
+
+@dataclass(frozen=True)
+class LowerLearnerConfig:
+    """What is trained, for how many steps of all worlds together, with which networks."""
+
+    method: Method = "teacher-student"
+    "teacher-student: PPO teacher on the reference, DAgger, PPO; scratch: PPO on the deployed form alone"
+    teacher_steps: int = 8_000_000
+    "environment steps of the teacher"
+    student_steps: int = 4_000_000
+    "environment steps of the distillation"
+    tune_steps: int = 3_000_000
+    "environment steps of PPO on the student afterwards"
+    scratch_steps: int = 20_000_000
+    "environment steps of the training from scratch"
+    env: LowerTrainingConfig = field(default_factory=LowerTrainingConfig)
+    teacher: ActorCriticConfig = field(default_factory=ActorCriticConfig)
+    student_hidden: tuple[int, ...] = (256, 256, 128)
+    "hidden layers of the deployed network (ELU)"
+    tune_std: float = 0.06
+    "standard deviation of the student's actions when PPO takes over, in units of its action scale"
+    scratch_std: float = 0.3
+    "first standard deviation of the training from scratch"
+    ppo: PpoConfig = field(default_factory=PpoConfig)
+    tune_ppo: PpoConfig = field(
+        default_factory=lambda: PpoConfig(
+            learning_rate=1e-4, max_learning_rate=5e-4, target_kl=0.01, entropy_coefficient=0.0
+        )
+    )
+    "settings of the last phase"
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+
+    def phases(self) -> tuple[tuple[PhaseName, int], ...]:
+        """Phases in order, with their steps."""
+        if self.method == "scratch":
+            return (("scratch", self.scratch_steps),)
+        named: tuple[tuple[PhaseName, int], ...] = (
+            ("teacher", self.teacher_steps),
+            ("student", self.student_steps),
+            ("tune", self.tune_steps),
+        )
+        return tuple((name, steps) for name, steps in named if steps > 0)
+
+
+class LowerLearner:
+    """Goes through the phases an iteration at a time; can be stopped and resumed between iterations."""
+
+    def __init__(self, config: LowerLearnerConfig, seed: int, num_threads: int = 1) -> None:
+        torch.manual_seed(seed)
+        self.config = config
+        self.phases = config.phases()
+        self.phase = 0
+        self.steps = 0
+        "environment steps in this phase"
+        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = seed
+        self.env = LowerTraining(config.env, "residual", seed, num_threads)
+        obs_size, critic_size = self.env.observation_sizes
+        self.teacher = ActorCritic(obs_size, critic_size, 12, config.teacher)
+        student = ActorCriticConfig(
+            config.student_hidden, config.teacher.critic_hidden, config.scratch_std, min(0.02, config.scratch_std)
+        )
+        self.student = ActorCritic(lower.LAYOUT.obs_size, critic_size, 12, student)
+        self._stages: dict[PhaseName, Any] = {}
+        self._observation: Observation | None = None
+
+    @property
+    def done(self) -> bool:
+        """No phase is left."""
+        return self.phase >= len(self.phases)
+
+    @property
+    def phase_name(self) -> str:
+        """Phase under way."""
+        return self.phases[min(self.phase, len(self.phases) - 1)][0]
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps so far."""
+        return sum(steps for _, steps in self.phases[: self.phase]) + (0 if self.done else self.steps)
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps done, 0 to 1."""
+        return min(1.0, self.total_steps / sum(steps for _, steps in self.phases))
+
+    def headline(self, scalars: dict[str, float]) -> str:
+        """The few numbers worth watching."""
+        falls, error = scalars.get("falls_per_s", 0.0), scalars.get("placement_cm", float("nan"))
+        return f"feet {error:.1f} cm  {falls:.2f} falls/s"
+
+    def iterate(self, time_share: float = 0.0) -> dict[str, float]:
+        """One iteration of the present phase; returns scalars.
+
+        `time_share` is the part of the time budget that is spent: a phase also ends when its part of it is.
+        """
+        name, steps = self.phases[self.phase]
+        start = sum(s for _, s in self.phases[: self.phase])
+        total = sum(s for _, s in self.phases)
+        in_phase = (time_share * total - start) / steps
+        progress = min(1.0, max(self.steps / steps, in_phase))
+        log = self._run(name, progress)
+        self.steps += self.env.num_agents * self.config.ppo.steps_per_iteration
+        log["phase_progress"] = progress
+        if self.steps >= steps or in_phase >= 1.0:
+            self.phase, self.steps, self._observation = self.phase + 1, 0, None
+        return log
+
+    def _run(self, name: PhaseName, progress: float) -> dict[str, float]:
+        env = self.env
+        if name not in self._stages:
+            self._stages = {name: self._begin(name)}
+        env.progress = progress if name in ("teacher", "scratch") else 1.0
+        stage = self._stages[name]
+        if isinstance(stage, Distillation):
+            if self._observation is None:
+                self._observation = env.reset()
+            stage.progress = progress
+            return stage.iterate()
+        if self._observation is None:
+            self._observation = env.reset()
+        rollout, self._observation = stage.collect(env, self._observation)
+        # a new critic must know the policy before it may judge it
+        warm_up = name == "tune" and progress < 0.05
+        kept = {k: v.clone() for k, v in self.student.actor.state_dict().items()} if warm_up else None
+        log = stage.update(rollout) | rollout.log
+        if kept is not None:
+            self.student.actor.load_state_dict(kept)
+        return log
+
+    def _begin(self, name: PhaseName) -> Any:
+        env, c = self.env, self.config
+        make: dict[PhaseName, Callable[[], Any]] = {
+            "teacher": lambda: Ppo(self.teacher, c.ppo, self.seed),
+            "scratch": lambda: Ppo(self.student, c.ppo, self.seed),
+            "student": lambda: Distillation(
+                env, self.teacher.actor, self.student.actor, c.distillation, self.generator
+            ),
+            "tune": lambda: Ppo(self.student, c.tune_ppo, self.seed),
+        }
+        env.form = "offset" if name in ("scratch", "tune") else "residual"
+        if name == "tune":
+            self._hand_over()
+        return make[name]()
+
+    def _hand_over(self) -> None:
+        """The tuned student starts with the teacher's critic and little noise."""
+        self.student.critic.load_state_dict(self.teacher.critic.state_dict())
+        self.student.critic_normalizer.load_state_dict(self.teacher.critic_normalizer.state_dict())
+        with torch.no_grad():
+            self.student.actor.log_std.fill_(torch.log(torch.tensor(self.config.tune_std)).item())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights, optimiser, counters, generator. Episodes and the buffer of DAgger start anew after a resume."""
+        state = {f"teacher.{k}": v for k, v in self.teacher.state_dict().items()}
+        state |= {f"student.{k}": v for k, v in self.student.state_dict().items()}
+        for name, stage in self._stages.items():
+            if isinstance(stage, Ppo):
+                state |= {f"ppo.{name}.{k}": v for k, v in stage.state_dict().items() if not k.startswith("model.")}
+        state["counters"] = torch.tensor([self.phase, self.steps])
+        state["generator"] = self.generator.get_state()
+        return {k: v.detach().clone() for k, v in state.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Inverse of `state_dict`."""
+        self.teacher.load_state_dict(_sub(state, "teacher."))
+        self.phase, self.steps = (int(x) for x in state["counters"])
+        self.generator.set_state(state["generator"])
+        if not self.done:
+            name = self.phases[self.phase][0]
+            stage = self._begin(name)
+            self._stages = {name: stage}
+            saved = _sub(state, f"ppo.{name}.")
+            if isinstance(stage, Ppo) and saved:
+                stage.load_state_dict(saved | {f"model.{k}": v for k, v in stage.model.state_dict().items()})
+        self.student.load_state_dict(_sub(state, "student."))
+        self.teacher.load_state_dict(_sub(state, "teacher."))
+
+    def deployed(self) -> tuple[Actor, dict[str, Any]]:
+        """The network as shipped, and the metadata that `LowerController.load` needs."""
+        timing = lower.StepTiming.of(self.config.env.footsteps)
+        metadata = {"actor_hidden": list(self.config.student_hidden), "timing": vars(timing)}
+        return self.student.actor, metadata
+
+    def close(self) -> None:
+        """Release the simulator."""
+        self.env.close()
+
+
+def small(config: LowerLearnerConfig, worlds: int, steps: int) -> LowerLearnerConfig:
+    """The same training at toy size, for tests: every phase takes `steps` environment steps."""
+    arms = replace(config.env.arms, poses=50)
+    return replace(
+        config,
+        env=replace(config.env, num_worlds=worlds, arms=arms),
+        teacher_steps=steps,
+        student_steps=steps,
+        tune_steps=steps,
+        scratch_steps=steps,
+        distillation=replace(config.distillation, batch_size=64, updates=2, buffer_size=5000),
+    )
+
+
+def _sub(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
