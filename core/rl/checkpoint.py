@@ -56,16 +56,22 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], layout: Layout, meta
     _write_atomically(path.with_suffix(".json"), (json.dumps(header, indent=2) + "\n").encode())
 
 
-def load_checkpoint(path: Path, layout: Layout) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata. Raises CheckpointError when the file is missing, damaged or of another layout."""
+def read_header(path: Path) -> dict[str, Any]:
+    """Layout and metadata without the weights: {"layout": ..., "metadata": ...}. Raises CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}")
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            return json.loads((file.metadata() or {})[HEADER_KEY])
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of this program: {error}") from error
+
+
+def load_checkpoint(path: Path, layout: Layout) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata. Raises CheckpointError when the file is missing, damaged or of another layout."""
+    header = read_header(path)
+    with safe_open(str(path), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     check_layout(path, header["layout"], layout)
     return tensors, header["metadata"]
 

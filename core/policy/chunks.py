@@ -1,0 +1,97 @@
+"""Plays a planner: keeps each world's last observations, asks for chunks of commands, gives them out one by one."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from core.policy.layout import PlannerLayout
+from core.policy.planner import Planner
+from core.tasks.base import Task, observation_vector
+from core.types import Command, WorldState
+
+_NOISE_STREAM = 0x0DD5_EED5
+DEFAULT_EXECUTED_STEPS = 8
+
+
+class ChunkPlayer:
+    """A `Source`: replans each world after `executed_steps` of its own commands.
+
+    The noise of a world comes from its episode's seed, whatever the other worlds do. While the loop holds the robot,
+    it is not asked: the history then has a gap and the chunk goes on where it was.
+    """
+
+    name = "policy"
+
+    def __init__(
+        self, planner: Planner, task: Task, executed_steps: int = DEFAULT_EXECUTED_STEPS, seed: int = 0
+    ) -> None:
+        """Raises LayoutError when the planner is not for this task, ValueError for a bad number of executed steps."""
+        layout = planner.layout
+        layout.check_fits(PlannerLayout.of_task(task), f"task {task.name!r}")
+        if not 1 <= executed_steps <= layout.action_chunk:
+            raise ValueError(
+                f"executed_steps must lie between 1 and the chunk of {layout.action_chunk}, got {executed_steps}"
+            )
+        self.planner = planner.eval()
+        self.task = task
+        self.executed_steps = executed_steps
+        n = task.num_worlds
+        self.history = torch.zeros(n, layout.observation_horizon, layout.observation_size)
+        "(N, To, Do), the newest last"
+        self.chunk = torch.zeros(n, layout.action_chunk, Command.SIZE)
+        "(N, Tp, 19), the chunk being played"
+        self.position = torch.zeros(n, dtype=torch.long)
+        "(N,) commands of the chunk already given; 0: plan before the next one"
+        self.plans = torch.zeros(n, dtype=torch.long)
+        "(N,) chunks planned in the running episode"
+        self._fresh = torch.ones(n, dtype=torch.bool)
+        self._seeds = [seed + world for world in range(n)]
+        self._generators = [torch.Generator().manual_seed(_mixed(s)) for s in self._seeds]
+
+    def seed(self, worlds: Int[Tensor, "M"], seeds: Sequence[int]) -> None:
+        """Sample the next episodes of some worlds from these seeds."""
+        for world, seed in zip(worlds.tolist(), seeds, strict=True):
+            # another stream than the start of the episode, which is drawn from the seed itself
+            self._generators[world].manual_seed(_mixed(seed))
+
+    def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
+        """New episodes in some worlds: their histories begin anew with the next observation."""
+        del state
+        self._fresh[worlds] = True
+        self.position[worlds] = 0
+        self.plans[worlds] = 0
+
+    def act(self, state: WorldState) -> Command:
+        """The next command of each world's chunk."""
+        self._remember(observation_vector(self.task.observation(state)).cpu())
+        worlds = (self.position == 0).nonzero()[:, 0]
+        if len(worlds):
+            self.chunk[worlds] = self._plan(worlds)
+            self.plans[worlds] += 1
+        vector = self.chunk[torch.arange(len(self.position)), self.position]
+        self.position = (self.position + 1) % self.executed_steps
+        return Command.from_vector(vector)
+
+    def _remember(self, observation: Float[Tensor, "N Do"]) -> None:
+        self.history = torch.cat((self.history[:, 1:], observation[:, None]), dim=1)
+        first = observation[self._fresh][:, None]
+        self.history[self._fresh] = first.expand(-1, self.history.shape[1], -1)
+        self._fresh[:] = False
+
+    @torch.inference_mode()
+    def _plan(self, worlds: Int[Tensor, "M"]) -> Float[Tensor, "M Tp 19"]:
+        device = self.planner.device
+        obs = self.history[worlds].to(device)
+        return self.planner.plan(obs, self._noise(worlds).to(device)).cpu()
+
+    def _noise(self, worlds: Int[Tensor, "M"]) -> Float[Tensor, "Z M Tp Da"]:
+        """Standard normal noise, each world's from its own generator."""
+        count, _, *chunk = self.planner.noise_shape(1)
+        rows = [torch.randn(count, *chunk, generator=self._generators[world]) for world in worlds.tolist()]
+        return torch.stack(rows, dim=1)
+
+
+def _mixed(seed: int) -> int:
+    return (seed ^ _NOISE_STREAM) & 0x7FFF_FFFF_FFFF_FFFF
