@@ -28,10 +28,8 @@ def quat_inv(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
 def quat_rotate(q: Float[Tensor, "*#n 4"], v: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*_ 3"]:
     """Rotate v (..., 3) by q (..., 4)."""
     w, u = q[..., :1], q[..., 1:]
-    t = 2.0 * torch.cross(
-        u.expand(torch.broadcast_shapes(u.shape, v.shape)), v.expand(torch.broadcast_shapes(u.shape, v.shape)), dim=-1
-    )
-    return v + w * t + torch.cross(u.expand_as(t), t, dim=-1)
+    t = torch.linalg.cross(u, 2.0 * v)
+    return torch.addcmul(v, w, t) + torch.linalg.cross(u, t)
 
 
 def quat_rotate_inv(q: Float[Tensor, "*#n 4"], v: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*_ 3"]:

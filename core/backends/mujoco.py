@@ -34,6 +34,10 @@ MAX_POSITION = 1e3
 MAX_VELOCITY = 1e3
 """Bound of every velocity coordinate (m/s, rad/s); the fastest joint is rated 18 rad/s."""
 
+MAX_CACHED_WORLDS = 32
+"""Up to here every world keeps its MuJoCo data (180 kB), which saves recomputing kinematics at the start of a step;
+with more worlds fetching the data from memory costs more than that saves (measured; the results are the same bits)."""
+
 _NUMERIC_WARNINGS = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),
     int(mujoco.mjtWarning.mjWARN_BADQVEL),
@@ -56,7 +60,7 @@ class MujocoBackend:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
         _silence_mujoco()
-        model = compile_scene(scene, solver=solver)
+        model = compile_scene(scene, solver=solver, visuals=False)
         self.num_threads = min(num_threads or len(os.sched_getaffinity(0)), num_worlds)
         self.model = model
         self._scene = scene
@@ -65,7 +69,9 @@ class MujocoBackend:
         if abs(self._substeps * model.opt.timestep - CONTROL_PERIOD_S) > 1e-12:
             raise ValueError(f"timestep {model.opt.timestep} s must divide the control period {CONTROL_PERIOD_S} s")
         self._layout = build_layout(model, scene)
-        self._batch: Batch | None = Batch(model, num_worlds, self.num_threads, persistent=True)
+        self._batch: Batch | None = Batch(
+            model, num_worlds, self.num_threads, persistent=num_worlds <= MAX_CACHED_WORLDS
+        )
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl, self._wrench = self._batch.bind("ctrl"), self._batch.bind("xfrc_applied")
         self._warmstart, self._time = self._batch.bind("qacc_warmstart"), self._batch.bind("time")
