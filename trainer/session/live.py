@@ -157,6 +157,7 @@ class LiveSession:
         self._pending: Configure | None = None
         self._next_seed = 0
         self._begun = 0
+        self._ended = 0
         self._begin_asked = False
         self._stepping = False
         self._stop_told = StopLevel.NONE
@@ -306,12 +307,12 @@ class LiveSession:
     @property
     def finished(self) -> bool:
         """Whether all the episodes that were asked for have been run."""
-        running = self.world is not None and bool(self.world.rollout.active[0])
-        return bool(self.config.episodes) and self._begun >= self.config.episodes and not running
+        return bool(self.config.episodes) and self._ended >= self.config.episodes
 
     def episode_ended(self, end: EpisodeEnd) -> None:
         """An episode of the rollout ended."""
         assert self.world is not None
+        self._ended += end.reason not in ABANDONED
         recorded = self.world.recorder.auto and end.reason not in ABANDONED and self.config.dataset is not None
         self.emit(EpisodeFinished(end.index, end.seed, end.success, end.reason, end.duration_s, recorded=recorded))
 

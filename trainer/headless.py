@@ -1,0 +1,110 @@
+"""The live session of the window, without a window: prints stages, episodes and errors."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from core.statistics import wilson_interval
+from trainer.jobs.run import Config
+from trainer.session.live import LiveSession
+from trainer.session.messages import (
+    Configure,
+    Control,
+    EpisodeFinished,
+    Hello,
+    LogLine,
+    RecordingChanged,
+    SceneChanged,
+    SessionError,
+    StateChanged,
+    StopChanged,
+    WorkerEvent,
+)
+from trainer.session.telemetry import ABANDONED, stage_name
+
+
+def settings(config: Config) -> Configure:
+    """The session's settings."""
+    return Configure(
+        task=config.task,
+        source=config.source,
+        backend=config.backend,
+        seed=config.seed,
+        dataset=str(config.dataset) if config.dataset is not None else None,
+        safety=config.safety,
+        realtime=config.pace == "realtime",
+        episodes=config.episodes,
+        operator=config.operator,
+        controller=config.controller,
+    )
+
+
+class Narrator:
+    """Prints what the session tells."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.successes = 0
+        self.trials = 0
+        self.broken = False
+        self._write = write
+        self._stage = ""
+
+    def hear(self, event: WorkerEvent) -> None:
+        """Print an event."""
+        match event:
+            case EpisodeFinished():
+                self._count(event)
+            case SessionError():
+                self.broken = True
+                self._write(f"error: {event.what}" + (f" ({event.remedy})" if event.remedy else ""))
+            case RecordingChanged(action="kept"):
+                self._write(f"  recorded as {event.text}; {event.dataset} has {event.episodes} episodes")
+            case StopChanged():
+                self._write(f"  stop: {event.state}")
+            case StateChanged(state="loading"):
+                self._write("loading controllers and the simulator")
+            case LogLine():
+                self._write(event.text)
+            case Hello() | SceneChanged() | StateChanged() | RecordingChanged():
+                pass
+
+    def _count(self, event: EpisodeFinished) -> None:
+        if event.reason not in ABANDONED:
+            self.trials += 1
+            self.successes += event.success
+        self._stage = ""
+        self._write(
+            f"episode {event.index} (seed {event.seed}): {event.reason} after {event.duration_s:.1f} s;   "
+            f"success {wilson_interval(self.successes, self.trials)}"
+        )
+
+    def see(self, session: LiveSession) -> None:
+        """Print a stage when it begins."""
+        if session.world is None or session.state != "running":
+            return
+        stage = stage_name(session.world.rollout.source)
+        if stage and stage != self._stage:
+            self._stage = stage
+            self._write(f"  {float(session.world.rollout.state.time_s[0]):5.1f} s  {stage}")
+
+
+def run_headless(config: Config, stop_requested: Callable[[], bool]) -> int:
+    """Run the episodes of a config. Returns 0 done, 1 broken, 130 stopped."""
+    torch.set_num_threads(1)
+    narrator = Narrator(lambda text: print(text, flush=True))
+    session = LiveSession(narrator.hear)
+    started_s = time.monotonic()
+    session.receive(settings(config))
+    session.tick()
+    session.receive(Control("start"))
+    while not stop_requested() and not session.finished and not narrator.broken:
+        session.tick()
+        narrator.see(session)
+    ticks = session.world.rollout.ticks if session.world is not None else 0
+    seconds, missed = time.monotonic() - started_s, session.rate.missed_ticks
+    session.close()
+    print(f"{ticks} control periods in {seconds:.1f} s; {missed} late ticks dropped")
+    if narrator.broken:
+        return 1
+    return 0 if session.finished else 130

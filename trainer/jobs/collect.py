@@ -1,0 +1,64 @@
+"""Record demonstrations, many worlds at once. Repeating the command resumes: what is there is not run again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to record."""
+
+    dataset: Path
+    "data set (HDF5) to record to; created when it is missing, added to when it fits"
+    task: str = "box_pickup"
+    "name of the task"
+    source: Literal["heuristic"] = "heuristic"
+    "who commands"
+    episodes: int = 1000
+    "episodes that the data set has in the end, those that are there already included"
+    success_only: bool = False
+    "keep successful episodes only, and go on until there are enough"
+    seed: int = 0
+    "seed of the first episode; episode k uses seed + k"
+    worlds: int = 64
+    "worlds that are simulated at once"
+    safety: Literal["simulation", "hardware"] = "simulation"
+    "limits of commands; hardware: walking 0.2 m/s, hands 0.05 m/s"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "arms as trained, or by inverse kinematics"
+    backend: Literal["mujoco", "fake"] = "mujoco"
+    "simulator; fake has no physics and serves tests"
+    runs: Path = Path("runs")
+    "folder in which the run folder is made"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ValueError(f"episodes must be at least 1, got {self.episodes}")
+        if self.worlds < 1:
+            raise ValueError(f"worlds must be at least 1, got {self.worlds}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+
+def main(config: Config) -> int:
+    """Run the job in a run folder of its own. Returns 0 when all is recorded, 130 when it was stopped before."""
+    from trainer.collecting import collect
+    from trainer.interrupt import stop_on_signals
+    from trainer.runs import Run
+
+    run = Run.create(config.runs, "collect", config, config.seed)
+    print(f"run folder {run.path}")
+    try:
+        with stop_on_signals() as stop:
+            complete = collect(config, run, lambda: stop.requested)
+    except BaseException as error:
+        run.status("failed", f"{type(error).__name__}: {error}")
+        run.close()
+        raise
+    run.status("finished" if complete else "stopped")
+    run.close()
+    if not complete:
+        print("stopped; the same command goes on from here")
+    return 0 if complete else 130

@@ -1,0 +1,44 @@
+"""The live loop without a window: runs episodes one after the other and prints what happens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to run."""
+
+    task: str = "box_pickup"
+    "name of the task"
+    source: Literal["heuristic"] = "heuristic"
+    "who commands; the keyboard needs the window"
+    episodes: int = 5
+    "episodes to run, 0 until Ctrl-C"
+    seed: int = 0
+    "seed of the first episode; episode k uses seed + k"
+    pace: Literal["realtime", "fast"] = "realtime"
+    "realtime: 50 Hz as on the robot; fast: as quickly as the computer can"
+    dataset: Path | None = None
+    "data set (HDF5) to record to"
+    operator: str = ""
+    "name of the person, recorded with each episode"
+    safety: Literal["simulation", "hardware"] = "simulation"
+    "limits of commands; hardware: walking 0.2 m/s, hands 0.05 m/s"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "arms as trained, or by inverse kinematics"
+    backend: Literal["mujoco", "fake"] = "mujoco"
+    "simulator; fake has no physics and serves tests"
+
+    def __post_init__(self) -> None:
+        if self.episodes < 0:
+            raise ValueError(f"episodes must be 0 (until Ctrl-C) or more, got {self.episodes}")
+
+
+def main(config: Config) -> int:
+    """Run the episodes. Returns 0 when they were run, 1 when something broke, 130 when it was stopped."""
+    from trainer.headless import run_headless
+    from trainer.interrupt import stop_on_signals
+
+    with stop_on_signals() as stop:
+        return run_headless(config, lambda: stop.requested)
