@@ -43,7 +43,7 @@ class Dit(Denoiser):
     """Noise predictor; starts by predicting zero (all gates and the last layer are zero)."""
 
     def __init__(self, layout: PlannerLayout, config: DitConfig) -> None:
-        """Raises ValueError when actions_per_token does not divide the chunk."""
+        """Raises ValueError when actions_per_token does not divide the chunk or makes tokens larger than the width."""
         super().__init__()
         if layout.action_chunk % config.actions_per_token:
             raise ValueError(
@@ -52,6 +52,11 @@ class Dit(Denoiser):
         self.config = config
         self.tokens = layout.action_chunk // config.actions_per_token
         token_size, width = config.actions_per_token * layout.action_size, config.width
+        if width < token_size:
+            raise ValueError(
+                f"the noise of a token of {token_size} values does not pass through a width of {width}: "
+                "use fewer actions_per_token or a larger width"
+            )
         modulation = 8 * width  # shift, scale and gate of both halves of a block; shift and scale of the output
         self.encoder = nn.Sequential(
             nn.Linear(layout.observation_horizon * layout.observation_size, config.encoder_width),

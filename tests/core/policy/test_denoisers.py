@@ -9,7 +9,9 @@ from core.policy.layout import PlannerLayout
 from core.policy.mlp import MlpConfig
 from core.types import Command
 
-SMALL = PlannerConfig(dit=DitConfig(width=32, layers=2, heads=2, encoder_width=32), mlp=MlpConfig(width=64))
+SMALL = PlannerConfig(
+    dit=DitConfig(width=32, layers=2, heads=2, encoder_width=32, actions_per_token=1), mlp=MlpConfig(width=64)
+)
 
 
 def small(kind):
@@ -72,5 +74,7 @@ def test_that_sizes_that_do_not_fit_are_refused(layout):
         DitConfig(width=32, heads=3)
     with pytest.raises(ValueError, match="must divide the chunk of 6, got 4"):
         Dit(layout, DitConfig(actions_per_token=4))
+    with pytest.raises(ValueError, match="noise of a token of 69 values does not pass through a width of 64"):
+        Dit(layout, DitConfig(width=64, heads=2))
     with pytest.raises(ValueError, match="'mlp' has no denoiser"):
         build_denoiser(layout, PlannerConfig(kind="mlp"))

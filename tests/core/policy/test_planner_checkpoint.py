@@ -17,7 +17,7 @@ from core.rl.checkpoint import CheckpointError, Layout, save_checkpoint
 from core.types import Command
 
 CONFIG = PlannerConfig(
-    dit=DitConfig(width=32, layers=1, heads=2, encoder_width=16),
+    dit=DitConfig(width=32, layers=1, heads=2, encoder_width=16, actions_per_token=1),
     mlp=MlpConfig(width=32, blocks=1),
     denoising_steps=20,
     sampler=SamplerConfig(steps=5),
