@@ -1,7 +1,6 @@
 """A live session in this process, on a world without physics, with a clock that the test turns."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,8 +86,7 @@ class Desk:
 
     def limit(self, seconds: float) -> None:
         """Make the task's time limit short."""
-        task = self.session.world.task
-        task.settings = replace(task.settings, verdict=replace(task.settings.verdict, time_limit_s=seconds))
+        self.session.world.task.time_limit_s = seconds
 
     def recorded(self) -> None:
         """Wait for the recorder's thread."""
@@ -242,6 +240,7 @@ def test_that_the_source_can_change_between_episodes_without_loading_anew(desk):
     desk.send(Control("reset"))
     desk.ticks(1)
     assert desk.telemetry.source == "keyboard"
+    assert [scene.time_limit_s for scene in desk.told(SceneChanged)] == [40.0, 300.0]  # a person needs longer
     assert desk.session.world.controller is controller
     assert [event.state for event in desk.told(StateChanged)].count("loading") == 1
 
