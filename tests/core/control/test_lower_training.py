@@ -18,7 +18,8 @@ WORLDS = 24
 
 @pytest.fixture(scope="module")
 def env():
-    made = LowerTraining(LowerTrainingConfig(num_worlds=WORLDS, arms=ArmMotionConfig(poses=40)), "residual", seed=3)
+    config = LowerTrainingConfig(num_worlds=WORLDS, arms=ArmMotionConfig(poses=40), bank=(40, 3.0))
+    made = LowerTraining(config, "residual", seed=3)
     made.reset()
     yield made
     made.close()
