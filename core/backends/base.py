@@ -150,6 +150,10 @@ class SimulatedBackend(Backend, Protocol):
         """External wrench (N, 3), (N, 3) on a body (link name), held until changed. For pushes and hand loads."""
         ...
 
+    def set_gravity(self, gravity_w: Tensor) -> None:
+        """Gravity (N, 3) m/s^2 of every world until the next reset or change: how a fixed base feels a moving one."""
+        ...
+
     def snapshot(self) -> bytes:
         """The full state of every world, for exact resume."""
         ...

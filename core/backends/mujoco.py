@@ -34,7 +34,7 @@ MAX_POSITION = 1e3
 MAX_VELOCITY = 1e3
 """Bound of every velocity coordinate (m/s, rad/s); the fastest joint is rated 18 rad/s."""
 
-MAX_CACHED_WORLDS = 64
+MAX_CACHED_WORLDS = 32
 """Up to here every world keeps its MuJoCo data (180 kB), which saves recomputing kinematics at the start of a step;
 with more worlds fetching the data from memory costs more than that saves (measured; the results are the same bits)."""
 
@@ -60,7 +60,7 @@ class MujocoBackend:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
         _silence_mujoco()
-        model = compile_scene(scene, solver=solver, lean=True)
+        model = compile_scene(scene, solver=solver, visuals=False)
         self.num_threads = min(num_threads or len(os.sched_getaffinity(0)), num_worlds)
         self.model = model
         self._scene = scene
@@ -164,6 +164,11 @@ class MujocoBackend:
             raise ValueError(f"body {body!r} does not exist in scene {self._scene.name!r}") from error
         self._wrench[:, index, :3] = force_w.detach().cpu().numpy()
         self._wrench[:, index, 3:] = torque_w.detach().cpu().numpy()
+
+    def set_gravity(self, gravity_w: Tensor) -> None:
+        """Gravity (N, 3) m/s^2 of every world, until changed here or by the physics of a reset."""
+        self._open()
+        self._physics.set_gravity(gravity_w)
 
     def snapshot(self) -> bytes:
         """Everything that later steps depend on, as safetensors bytes."""

@@ -52,6 +52,10 @@ class WorldPhysics:
         self._write_objects(worlds, physics)
         self._refresh_constants()
 
+    def set_gravity(self, gravity_w: Tensor) -> None:
+        """Set gravity (N, 3) of every world."""
+        self._write("opt.gravity", np.arange(self._batch.nsim), (), _float64(gravity_w))
+
     def set_damping(self, damping: np.ndarray) -> None:
         """Choose the worlds (N,) bool whose joints only damp: kp 0."""
         changed = np.flatnonzero(damping != self.damping)

@@ -1,5 +1,6 @@
 """What an environment is to an on-policy learner: N agents stepped together, each with its own reward."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -27,7 +28,7 @@ class EnvStep:
     "the clock ended the episode: the value of `final_critic` follows"
     final_critic: Float[Tensor, "N Dc"]
     "critic's observation that this step led to, before any reset"
-    log: dict[str, float | Tensor] = field(default_factory=dict)
+    log: Mapping[str, float | Tensor] = field(default_factory=dict)
     "scalars to average over the rollout: reward terms, errors"
 
 
