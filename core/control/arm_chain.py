@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.rigid import quat_from_matrix, quat_rotate, rotation_error
-from core.t1.facts import JOINTS, Joint
+from core.t1.facts import JOINTS, LINKS, Joint
 from core.t1.model import HAND_FRAME_OFFSET_M, LEFT_ARM, LOWER_LIMIT, UPPER_LIMIT
 
 ARM_JOINTS: tuple[Joint, ...] = tuple(JOINTS[i] for i in LEFT_ARM)
@@ -27,6 +27,9 @@ VECTOR_MIRROR = torch.tensor([1.0, -1.0, 1.0])
 AXIAL_MIRROR = torch.tensor([-1.0, 1.0, -1.0])
 """Rotation vector, angular velocity, torque."""
 QUAT_MIRROR = torch.tensor([1.0, -1.0, 1.0, -1.0])
+
+LINK_BY_NAME = {link.name: link for link in LINKS}
+GRAVITY_M_S2 = 9.81
 
 _HAND_FROM_LINK = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """R_link_hand of the left hand: hand x, y, z are hand_link y, z, x."""
@@ -138,6 +141,29 @@ def inverse_kinematics(
         q = (q + step.clamp(-0.3, 0.3)).clamp(lower, upper)
     error = pose_error(forward_kinematics(q), target_pos, target_quat)
     return q, error[:, :3].norm(dim=-1), error[:, 3:].norm(dim=-1)
+
+
+def gravity_torque(q: Float[Tensor, "B 7"], gravity_b: Float[Tensor, "B 3"]) -> Float[Tensor, "B 7"]:
+    """Joint torques (Nm) that hold the arm's own weight; `gravity_b` is the unit vector along gravity, base axes."""
+    pos = q.new_zeros(q.shape[0], 3)
+    rotation = torch.eye(3, dtype=q.dtype, device=q.device).expand(q.shape[0], 3, 3)
+    origins, axes, weights, points = [], [], [], []
+    for i, joint in enumerate(ARM_JOINTS):
+        pos = pos + rotation @ q.new_tensor(joint.pos)
+        if any(joint.rpy):
+            rotation = rotation @ _fixed_rotation(joint, q)
+        origins.append(pos)
+        axes.append(rotation @ q.new_tensor(joint.axis))
+        rotation = rotation @ _axis_rotation(joint.axis, q[:, i])
+        link = LINK_BY_NAME[joint.child]
+        points.append(pos + rotation @ q.new_tensor(link.com))
+        weights.append(link.mass * GRAVITY_M_S2 * gravity_b)
+    torque = torch.zeros_like(q)
+    for i in range(NUM_ARM_JOINTS):
+        for k in range(i, NUM_ARM_JOINTS):
+            moment = torch.cross(points[k] - origins[i], weights[k], dim=-1)
+            torque[:, i] -= (axes[i] * moment).sum(dim=-1)
+    return torque
 
 
 def palm_normal(quat: Float[Tensor, "B 4"]) -> Float[Tensor, "B 3"]:

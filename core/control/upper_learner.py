@@ -1,0 +1,106 @@
+"""How pi_upper is trained: PPO in `UpperTraining`, an iteration at a time."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.control.upper import LAYOUT
+from core.control.upper_training import UpperEnvConfig, UpperTraining
+from core.rl.env import Observation
+from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
+from core.rl.ppo import Ppo, PpoConfig
+
+
+@dataclass(frozen=True)
+class UpperLearnerConfig:
+    """What is trained, for how many steps of all robots together, with which networks."""
+
+    steps: int = 5_000_000
+    "control periods of all robots together (two arms each)"
+    env: UpperEnvConfig = field(default_factory=UpperEnvConfig)
+    "robots, commands, rewards, disturbances"
+    networks: ActorCriticConfig = field(
+        default_factory=lambda: ActorCriticConfig((256, 128), (256, 128), initial_std=0.3, min_std=0.03)
+    )
+    "actor and critic; both see Table I's manipulation column (B21)"
+    ppo: PpoConfig = field(
+        default_factory=lambda: PpoConfig(
+            steps_per_iteration=16, epochs=4, gamma=0.95, target_kl=0.015, entropy_coefficient=0.0005
+        )
+    )
+    "optimiser"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be positive, got {self.steps}")
+
+
+class UpperLearner:
+    """One training of pi_upper; can be stopped and resumed bit for bit between iterations."""
+
+    def __init__(self, config: UpperLearnerConfig, seed: int, num_threads: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.config = config
+        self.total_steps = 0
+        self.progress = 0.0
+        self.env = UpperTraining(config.env, seed, num_threads)
+        size = LAYOUT.obs_size
+        self.ppo = Ppo(ActorCritic(size, size, LAYOUT.action_size, config.networks), config.ppo, seed)
+        self._observation: Observation | None = None
+
+    @property
+    def done(self) -> bool:
+        """The planned steps are made, or the time is spent."""
+        return self.progress >= 1.0
+
+    @property
+    def phase_name(self) -> str:
+        return "ppo"
+
+    def iterate(self, time_share: float = 0.0) -> dict[str, float]:
+        """One rollout and update; returns scalars. `time_share` is the part of the time budget that is spent."""
+        if self._observation is None:
+            self._observation = self.env.reset()
+        self.env.progress = self.progress
+        rollout, self._observation = self.ppo.collect(self.env, self._observation)
+        scalars = self.ppo.update(rollout) | rollout.log
+        self.total_steps += self.env.num_agents // 2 * self.config.ppo.steps_per_iteration
+        self.progress = min(1.0, max(self.total_steps / self.config.steps, time_share))
+        return scalars
+
+    def headline(self, scalars: dict[str, float]) -> str:
+        """What to show beside the progress bar."""
+        text = f"free {scalars['free/position_error_cm']:.2f} cm {scalars['free/rotation_error_deg']:.1f} deg"
+        if "grasp/position_error_cm" in scalars:
+            text += f", box {scalars['grasp/position_error_cm']:.2f} cm {scalars['grasp/rotation_error_deg']:.1f} deg"
+        return text
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Learner, optimiser, environment, simulator: all that the next iteration depends on."""
+        state = {f"ppo.{name}": value for name, value in self.ppo.state_dict().items()}
+        if self._observation is not None:
+            state |= {f"env.{name}": value for name, value in self.env.state_dict().items()}
+        state["total_steps"] = torch.tensor(self.total_steps)
+        state["progress"] = torch.tensor(self.progress, dtype=torch.float64)
+        return state
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Inverse of `state_dict`."""
+        self.ppo.load_state_dict(_sub(state, "ppo."))
+        self.total_steps, self.progress = int(state["total_steps"]), float(state["progress"])
+        env = _sub(state, "env.")
+        self._observation = self.env.load_state_dict(env) if env else None
+
+    def deployed(self) -> tuple[Actor, dict[str, Any]]:
+        """The network as shipped, and the metadata that `UpperController.load` needs."""
+        return self.ppo.model.actor, {"actor_hidden": list(self.config.networks.actor_hidden)}
+
+    def close(self) -> None:
+        """Release the simulators."""
+        self.env.close()
+
+
+def _sub(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,152 @@
+"""The training environment of pi_upper: commands, compliance, rows, exact resume."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.control import upper
+from core.control.arm_bank import build_bank, self_contact
+from core.control.arm_chain import LOWER, UPPER, VECTOR_MIRROR, forward_kinematics, split_arms
+from core.control.grasp_scripts import GraspConfig, sample_scripts
+from core.control.hand_commands import CommandConfig, FreeCommands
+from core.control.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
+from core.control.upper_learner import UpperLearner, UpperLearnerConfig
+from core.control.upper_training import UpperEnvConfig, UpperTraining
+from core.rl.ppo import PpoConfig
+from core.t1.model import ARMS, PALM_FACE_OFFSET_M
+
+SMALL_ENV = UpperEnvConfig(free_worlds=3, grasp_worlds=2, scripts=8, free_episode_s=0.6, grasp_episode_s=0.6)
+SMALL = replace(UpperLearnerConfig(), steps=200, env=SMALL_ENV, ppo=PpoConfig(steps_per_iteration=8, epochs=2))
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return build_bank(200, seed=3)
+
+
+def test_that_bank_configurations_touch_nothing_and_keep_the_limits(bank):
+    assert len(bank) == 200
+    assert not self_contact(bank.joint_pos).any()
+    assert ((bank.joint_pos >= LOWER) & (bank.joint_pos <= UPPER)).all()
+    near = forward_kinematics(bank.joint_pos[bank.in_workspace].reshape(-1, 7)).pos
+    assert bool((near[:, 0] > 0.23).all())
+    assert bool((near[:, 1] > 0.09).all())
+
+
+def test_that_arms_pushed_into_the_trunk_count_as_self_contact():
+    pair = upper.DEFAULT_ARM_POS.repeat(1, 2, 1).clone()
+    pair[0, 0, 1] = -1.57  # upper arm down
+    pair[0, 0, 3] = -2.14  # forearm in
+    pair[0, 0, 0] = 1.1
+    assert self_contact(torch.cat((pair, upper.DEFAULT_ARM_POS.repeat(1, 2, 1)))).tolist() == [True, False]
+
+
+def test_that_commands_are_continuous_reachable_and_mostly_moving(bank):
+    generator = torch.Generator().manual_seed(0)
+    commands = FreeCommands(bank, 16, CommandConfig(staircase_share=0.0), generator)
+    start = commands.reset(torch.arange(16))
+    last = forward_kinematics(start.reshape(-1, 7)).pos
+    moved = 0.0
+    for _ in range(150):
+        pos, quat = commands.advance()
+        step = (pos - last).norm(dim=-1)
+        assert float(step.max()) < 0.04  # 2 m/s: the fastest joint-space motions swing the whole arm
+        assert torch.allclose(quat.norm(dim=-1), torch.ones(32), atol=1e-4)
+        moved += float((step > 1e-4).float().mean())
+        last = pos.clone()
+    assert 0.2 < moved / 150 < 0.95
+
+
+def test_that_staircase_commands_change_at_the_planner_rate_only(bank):
+    commands = FreeCommands(
+        bank, 8, CommandConfig(staircase_share=1.0, hold_s=(0.05, 0.1)), torch.Generator().manual_seed(1)
+    )
+    commands.reset(torch.arange(8))
+    shown = torch.stack([commands.advance()[0] for _ in range(40)]).reshape(40, 8, 2, 3)
+    changed = (shown[1:] != shown[:-1]).any(dim=-1).any(dim=-1)  # (39, 8)
+    for world in range(8):
+        ticks = changed[:, world].nonzero().squeeze(1)
+        assert bool(((ticks - ticks[0]) % 5 == 0).all())
+
+
+def test_that_grasp_scripts_press_as_deep_as_they_say():
+    ranges = GraspConfig(squeeze_depth_m=(0.03, 0.03), depth_noise_m=0.0, deep_share=0.0)
+    scripts = sample_scripts(16, ranges, torch.Generator().manual_seed(0))
+    pos, _ = scripts.hands(scripts.times_s[:, 3])  # squeezed; yaw is still 0
+    face = 0.5 * scripts.box_size[:, 1] + PALM_FACE_OFFSET_M
+    sides = pos.reshape(16, 2, 3)[..., 1]  # both left-canonical: the right hand's y is mirrored
+    centre = torch.stack((scripts.box_pos_b[:, 1], -scripts.box_pos_b[:, 1]), dim=1)
+    torch.testing.assert_close(face[:, None] - (sides - centre), torch.full((16, 2), 0.03), atol=1e-5, rtol=0)
+    outside, _ = scripts.hands(torch.zeros(16))
+    assert bool((outside.reshape(16, 2, 3)[..., 1] - centre > face[:, None] + 0.029).all())
+
+
+def test_that_a_still_base_feels_gravity_along_what_its_sensor_shows():
+    motion = BaseMotion(50, DisturbanceConfig(still_share=1.0), torch.Generator().manual_seed(0))
+    motion.reset(torch.arange(50))
+    down, felt = motion.advance()
+    torch.testing.assert_close(felt, 9.81 * down)
+    assert 0.02 < float(down[:, :2].norm(dim=-1).mean()) < 0.2
+
+
+def test_that_squeeze_forces_are_opposite_on_the_two_hands():
+    config = DisturbanceConfig(shares=(0.0, 1.0, 0.0), wrench_s=(0.1, 0.2))
+    forces = HandForces(40, config, torch.Generator().manual_seed(0))
+    forces.reset(torch.arange(40))
+    for _ in range(30):
+        force = forces.advance(1.0)
+    rows = force * torch.stack((torch.ones(3), VECTOR_MIRROR))  # left-canonical
+    assert float(force.abs().max()) <= 36.0
+    strong = rows[:, :, 1].abs().min(dim=1).values > 6.0
+    assert bool((rows[strong, 0, 1] * rows[strong, 1, 1] > 0).all())
+    assert bool(strong.any())
+
+
+def test_that_the_compliant_target_follows_the_horizontal_force_only_in_contact():
+    env = UpperTraining(SMALL_ENV, seed=0, num_threads=1)
+    group = env.groups[0]
+    error = torch.tensor([[0.0, -0.03, 0.0], [0.0, -0.20, 0.0], [0.0, -0.20, 0.0]])
+    wall = torch.tensor([[0.0, 21.0, 0.0], [0.0, 35.0, 0.0], [0.0, 0.0, 0.0]])
+    found = group._compliant_error(error, wall)
+    env.close()
+    # 0.03 m at 700 N/m is 21 N; beyond 0.05 m the wanted force stays 35 N; a free hand has its whole error
+    torch.testing.assert_close(found, torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, -0.20, 0.0]]))
+
+
+def test_that_the_environment_has_one_agent_an_arm_and_restarts_episodes():
+    env = UpperTraining(SMALL_ENV, seed=0, num_threads=1)
+    observation = env.reset()
+    assert observation.actor.shape == (10, upper.LAYOUT.obs_size)
+    truncated = torch.zeros(10)
+    for _ in range(31):
+        step = env.step(torch.zeros(10, 7))
+        truncated += step.truncated
+        assert bool(step.observation.actor.isfinite().all())
+        assert bool(step.reward.isfinite().all())
+        assert not step.terminated.any()
+    env.close()
+    assert bool((truncated >= 1).all())
+
+
+def test_that_a_default_action_holds_the_default_pose():
+    arms = upper.arm_targets(torch.zeros(2, 7))
+    torch.testing.assert_close(split_arms(arms), upper.DEFAULT_ARM_POS.repeat(2, 1))
+    assert arms.shape == (1, len(ARMS))
+
+
+def test_that_a_resumed_training_continues_bit_for_bit():
+    whole = UpperLearner(SMALL, seed=5, num_threads=1)
+    for _ in range(2):
+        whole.iterate()
+    saved = whole.state_dict()
+    last = [whole.iterate() for _ in range(2)][-1]
+    resumed = UpperLearner(SMALL, seed=5, num_threads=1)  # the seed makes bank and scripts
+    resumed.load_state_dict(saved)
+    again = [resumed.iterate() for _ in range(2)][-1]
+    expected, found = whole.state_dict(), resumed.state_dict()
+    whole.close()
+    resumed.close()
+    assert last == again
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
