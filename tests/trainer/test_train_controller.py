@@ -1,0 +1,84 @@
+"""`refine-dp train-controller` as a process: run folder, clean stop, resume, a controller that loads and acts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.control.upper import LAYOUT, UpperController
+from core.rl.checkpoint import load_checkpoint
+from trainer.jobs.train_controller import Clock, ProgressView, TrainingOptions, UpperJob
+from trainer.runs import list_runs
+
+SMALL = ["--env.free-worlds", "2", "--env.grasp-worlds", "1", "--env.scripts", "4", "--ppo.steps-per-iteration", "4"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "trainer.cli", "train-controller", "upper", "--threads", "1", *arguments]
+
+
+def test_that_a_training_makes_a_run_folder_and_a_controller(tmp_path: Path):
+    out, runs = tmp_path / "out", tmp_path / "runs"
+    command = _command("--seed", "3", "--steps", "24", "--runs", str(runs), "--out", str(out), *SMALL)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "finished" in done.stdout
+    _, metadata = load_checkpoint(out / "controller.safetensors", LAYOUT)
+    assert metadata["seed"] == 3
+    assert metadata["training"]["steps"] == 24
+    assert metadata["config"]["steps"] == 24
+    assert "train-controller" in metadata["command"]
+    assert json.loads((out / "controller.json").read_text())["layout"]["kind"] == "upper_controller"
+    assert UpperController.load(out / "controller.safetensors").name == "pi_upper"
+    (run,) = list_runs(runs)
+    assert run.read_status().state == "finished"
+    assert run.config(UpperJob).learner.env.free_worlds == 2
+    scalars = [event for event in run.events() if event["kind"] == "scalars"]
+    assert [event["step"] for event in scalars] == [12, 24]
+    assert {"reward", "kl", "free/position_error_cm", "grasp/reward/rotation"} <= scalars[0]["values"].keys()
+
+
+def test_that_a_stopped_training_is_saved_and_resumes(tmp_path: Path):
+    command = _command("--steps", "1000000", "--runs", str(tmp_path), *SMALL)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "steps/s" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "stopped" in output
+    assert "--resume" in output
+    (run,) = list_runs(tmp_path)
+    assert run.read_status().state == "stopped"
+    steps = max(event["step"] for event in run.events() if event["kind"] == "scalars")
+
+    again = _command("--resume", str(run.path), "--max-minutes", "0.0001")
+    done = subprocess.run(again, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    after = [event["step"] for event in run.events() if event["kind"] == "scalars"]
+    assert after[-1] == steps + 12
+    assert run.read_status().state == "finished"
+
+
+def test_that_time_spent_before_a_resume_counts():
+    clock = Clock(wall_s=50.0, cpu_s=20.0, now=iter([100.0, 107.0]).__next__, cpu=iter([5.0, 6.0]).__next__)
+    assert clock.read() == (57.0, 21.0)
+
+
+def test_that_progress_without_a_terminal_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]):
+    times = iter([0.0, 5.0, 11.0, 12.0])
+    view = ProgressView("upper", now=times.__next__)
+    for progress in (0.1, 0.2, 0.3, 1.0):
+        view.show(progress, round(1000 * progress), "ppo", "note")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["10.0", "30.0", "100.0"]
+
+
+def test_that_impossible_options_are_refused():
+    with pytest.raises(ValueError, match="max_minutes must be positive, got -1"):
+        TrainingOptions(max_minutes=-1)

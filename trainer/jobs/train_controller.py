@@ -1,0 +1,276 @@
+"""Train the upper or the lower body controller. Ctrl-C stops cleanly; --resume RUN continues exactly where it stopped.
+
+Writes controller.safetensors and controller.json into the run folder, or into --out.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Protocol
+
+import torch
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from core.control import lower, upper
+from core.control.lower_learner import LowerLearner, LowerLearnerConfig
+from core.control.upper_learner import UpperLearner, UpperLearnerConfig
+from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
+from core.rl.networks import Actor
+from trainer.runs import Run, code_version
+from trainer.typed_json import to_json
+
+CHECKPOINT_PERIOD_S = 30.0
+LINE_PERIOD_S = 10.0
+"""Between two lines of progress where the output is no terminal."""
+UNPREFIXED = tyro.conf.arg(name="")
+"""--seed instead of --options.seed."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options that both controllers share."""
+
+    seed: int = 0
+    "random seed: the same seed and number of steps give the same weights"
+    max_minutes: float | None = None
+    "stop after this many minutes; curricula then follow the clock where it is ahead of the steps"
+    threads: int = 0
+    "threads of the simulator, 0: all cores"
+    torch_threads: int = 1
+    "threads of the networks: more only helps on an idle machine with many cores"
+    runs: Path = Path("runs")
+    "where run folders are made"
+    out: Path | None = None
+    "folder for controller.safetensors; the run folder when not given"
+    resume: Path | None = None
+    "continue this run folder with its own config; the other options but out and max-minutes are ignored"
+
+    def __post_init__(self) -> None:
+        if self.max_minutes is not None and self.max_minutes <= 0:
+            raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
+        if self.threads < 0 or self.torch_threads < 1:
+            raise ValueError(f"threads >= 0 and torch_threads >= 1, got {self.threads} and {self.torch_threads}")
+
+
+@dataclass(frozen=True)
+class UpperJob:
+    """Train pi_upper: hand poses to arm joint targets."""
+
+    options: Annotated[TrainingOptions, UNPREFIXED] = field(default_factory=TrainingOptions)
+    learner: Annotated[UpperLearnerConfig, UNPREFIXED] = field(default_factory=UpperLearnerConfig)
+
+    VERSION = 1
+
+
+@dataclass(frozen=True)
+class LowerJob:
+    """Train pi_lower: footsteps to leg joint targets."""
+
+    options: Annotated[TrainingOptions, UNPREFIXED] = field(default_factory=TrainingOptions)
+    learner: Annotated[LowerLearnerConfig, UNPREFIXED] = field(default_factory=LowerLearnerConfig)
+
+    VERSION = 1
+
+
+Config = Annotated[UpperJob, tyro.conf.subcommand("upper")] | Annotated[LowerJob, tyro.conf.subcommand("lower")]
+
+
+class Learner(Protocol):
+    """A training that advances an iteration at a time."""
+
+    @property
+    def total_steps(self) -> int: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def phase_name(self) -> str: ...
+    def iterate(self, time_share: float = 0.0) -> dict[str, float]: ...
+    def headline(self, scalars: dict[str, float]) -> str: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+    def load_state_dict(self, state: dict[str, Tensor]) -> None: ...
+    def deployed(self) -> tuple[Actor, dict[str, Any]]: ...
+    def close(self) -> None: ...
+
+
+def main(config: UpperJob | LowerJob) -> int:
+    """Train until done, stopped or out of time. Returns 0, or 130 after an interruption."""
+    options = config.options
+    if options.resume is not None:
+        run = Run.open(options.resume)
+        config = run.config(type(config))
+        run.status("running", "resumed")
+    else:
+        run = Run.create(options.runs, f"train-{_part(config)}", config, options.seed)
+    torch.set_num_threads(config.options.torch_threads)
+    learner = _learner(config)
+    stop = StopRequest()
+    try:
+        with stop:
+            return _train(run, learner, config, options, stop)
+    except Exception as error:
+        run.status("failed", str(error))
+        raise
+    finally:
+        learner.close()
+        run.close()
+
+
+def _part(config: UpperJob | LowerJob) -> str:
+    return "upper" if isinstance(config, UpperJob) else "lower"
+
+
+def _learner(config: UpperJob | LowerJob) -> Learner:
+    o = config.options
+    if isinstance(config, UpperJob):
+        return UpperLearner(config.learner, o.seed, o.threads)
+    return LowerLearner(config.learner, o.seed, o.threads)
+
+
+class StopRequest:
+    """Turns SIGINT and SIGTERM into a flag that the training loop looks at."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.requested = True
+
+    def __enter__(self) -> "StopRequest":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Clock:
+    """Wall and processor time spent on a training, over all its resumptions."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    now: Callable[[], float] = time.monotonic
+    cpu: Callable[[], float] = time.process_time
+
+    def __post_init__(self) -> None:
+        self._wall_start, self._cpu_start = self.now() - self.wall_s, self.cpu() - self.cpu_s
+
+    def read(self) -> tuple[float, float]:
+        """Wall and processor seconds."""
+        return self.now() - self._wall_start, self.cpu() - self._cpu_start
+
+
+def _train(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequest) -> int:
+    state_path = run.checkpoints / "training.safetensors"
+    clock = Clock()
+    if options.resume is not None:
+        tensors, spent = load_checkpoint(state_path, _training_layout(config))
+        learner.load_state_dict(tensors)
+        clock = Clock(spent["wall_s"], spent["cpu_s"])
+    budget_s = None if options.max_minutes is None else 60.0 * options.max_minutes
+    saved_s = clock.read()[0]
+
+    def save() -> None:
+        wall_s, cpu_s = clock.read()
+        spent = {"wall_s": wall_s, "cpu_s": cpu_s, "steps": learner.total_steps}
+        save_checkpoint(state_path, learner.state_dict(), _training_layout(config), spent)
+
+    with ProgressView(_part(config)) as view:
+        while not learner.done and not stop.requested:
+            wall_s, _ = clock.read()
+            share = 0.0 if budget_s is None else wall_s / budget_s
+            scalars = learner.iterate(share)
+            run.scalars(learner.total_steps, **{name.replace("/", "__"): value for name, value in scalars.items()})
+            view.show(learner.progress, learner.total_steps, learner.phase_name, learner.headline(scalars))
+            if wall_s - saved_s > CHECKPOINT_PERIOD_S:
+                save()
+                saved_s = wall_s
+    save()
+    path = _export(run, learner, config, options, clock)
+    state = "finished" if learner.done else "stopped"
+    run.status(state, str(path))
+    print(f"{state}: {path}" + ("" if learner.done else f"; continue with --resume {run.path}"))
+    return 0 if learner.done else 130
+
+
+def _training_layout(config: UpperJob | LowerJob) -> Layout:
+    deployed = _deployed_layout(config)
+    return Layout(f"{deployed.kind}_training", deployed.version, deployed.observation, deployed.action)
+
+
+def _deployed_layout(config: UpperJob | LowerJob) -> Layout:
+    return upper.LAYOUT if isinstance(config, UpperJob) else lower.LAYOUT
+
+
+def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, clock: Clock) -> Path:
+    """controller.safetensors and .json: the deployed network and how it was made."""
+    actor, metadata = learner.deployed()
+    wall_s, cpu_s = clock.read()
+    info = run.info()
+    metadata |= {
+        "seed": info.seed,
+        "command": list(info.command),
+        "code": to_json(code_version()),
+        "config": to_json(config.learner),
+        "training": {
+            "steps": learner.total_steps,
+            "progress": learner.progress,
+            "wall_minutes": wall_s / 60,
+            "cpu_minutes": cpu_s / 60,
+        },
+    }
+    path = (options.out or run.path) / "controller.safetensors"
+    save_checkpoint(path, actor.state_dict(), _deployed_layout(config), metadata)
+    return path
+
+
+class ProgressView:
+    """A bar with time left in a terminal; a line every few seconds elsewhere."""
+
+    def __init__(self, part: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._part, self._now = part, now
+        self._console = Console()
+        self._bar: Progress | None = None
+        self._last_line_s = -LINE_PERIOD_S
+        self._first: tuple[float, int] | None = None
+
+    def __enter__(self) -> "ProgressView":
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console)
+            self._bar.start()
+            self._task = self._bar.add_task(f"pi_{self._part}", total=1.0, note="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, progress: float, steps: int, phase: str, headline: str) -> None:
+        """Progress 0 to 1, steps so far, what is going on."""
+        now = self._now()
+        self._first = self._first or (now, steps)
+        rate = (steps - self._first[1]) / max(now - self._first[0], 1e-9)
+        note = f"{phase}  {rate:,.0f} steps/s  {headline}"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=progress, note=note)
+        elif now - self._last_line_s >= LINE_PERIOD_S or progress >= 1.0:
+            self._last_line_s = now
+            print(f"pi_{self._part} {100 * progress:5.1f} %  {note}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Config)))
