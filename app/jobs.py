@@ -5,46 +5,31 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from trainer.runs import Run, RunError, State, list_runs
 
 RUNS_ROOT = Path("runs")
 "Where jobs put their run folders, unless told otherwise: below the folder in which the window was started"
+SCALARS_SHOWN = 4
 TAIL_BYTES = 16_384
 "So much of the end of events.jsonl is read for the newest progress"
 
 
-@dataclass(frozen=True)
-class CollectRequest:
-    """What to collect in the background."""
-
-    dataset: Path = Path("demonstrations.hdf5")
-    "data set that the episodes are added to; made when it does not exist"
-    episodes: int = 100
-    "episodes to record"
-    task: Literal["box_pickup"] = "box_pickup"
-    "the task"
-    source: Literal["heuristic"] = "heuristic"
-    "who commands"
-    seed: int = 0
-    "seed of the first episode"
-    success_only: bool = False
-    "keep only successes, and go on until there are that many"
-
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ValueError(f"episodes must be at least 1, got {self.episodes}")
-        if self.dataset.suffix not in (".hdf5", ".h5"):
-            raise ValueError(f"dataset must end in .hdf5 or .h5, got {self.dataset.name!r}")
-
-    def arguments(self) -> list[str]:
-        """The command line below `refine-dp`."""
-        result = ["collect", "--task", self.task, "--source", self.source, "--episodes", str(self.episodes)]
-        result += ["--dataset", str(self.dataset), "--seed", str(self.seed)]
-        return result + (["--success-only"] if self.success_only else [])
+def command_line(job: str, config: Any) -> list[str]:
+    """What to type after `refine-dp` to start a job with a config: its options are the fields, by name."""
+    arguments = [job]
+    for field in fields(config):
+        option, value = field.name.replace("_", "-"), getattr(config, field.name)
+        if isinstance(value, bool):
+            arguments.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, tuple):
+            arguments += [f"--{option}", *map(str, value)]
+        else:
+            arguments += [f"--{option}", str(value)]
+    return arguments
 
 
 @dataclass(frozen=True)
@@ -92,13 +77,17 @@ def _read_job(run: Run) -> JobRow:
 
 
 def newest_progress(path: Path) -> tuple[float, str]:
-    """(share done, text) of the newest progress event: one with `done` and `total`."""
+    """(share done, text) of the newest event with `done` and `total`; else the newest scalars as text."""
+    scalars = ""
     for event in reversed(_tail(path)):
         done, total = event.get("done"), event.get("total")
         if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
             extra = str(event.get("text", ""))
             return min(done / total, 1.0), f"{done:g} of {total:g} {extra}".strip()
-    return float("nan"), ""
+        if not scalars and event.get("kind") == "scalars":
+            values = list(event.get("values", {}).items())[:SCALARS_SHOWN]
+            scalars = f"step {event.get('step')}: " + ", ".join(f"{name} {value:.4g}" for name, value in values)
+    return float("nan"), scalars
 
 
 def _tail(path: Path) -> list[dict[str, Any]]:

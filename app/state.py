@@ -189,6 +189,8 @@ class AppState(QObject):
         elif self.session == "ready":
             self._send(Control("start"))
         else:
+            if self.session == "unconfigured":
+                self._send(self.settings)  # an earlier attempt failed: try again
             self._start_wanted = True
             self.session_changed.emit()
 
@@ -349,7 +351,7 @@ class AppState(QObject):
     def _take_error(self, event: SessionError) -> None:
         if event.fatal:
             self.session = "ended"
-            self._start_wanted = False
+        self._start_wanted = False
         self.report(Problem("The session reports a problem", event.what, event.remedy, event.detail))
         self.session_changed.emit()
 

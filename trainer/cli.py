@@ -21,6 +21,7 @@ JOBS: dict[str, Job] = {
     "collect": Job("trainer.jobs.collect", "record demonstrations, many worlds at once"),
     "dataset": Job("trainer.jobs.dataset", "info, check, replay, merge, trim, delete, undo on recorded data"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
+    "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
 }
 

@@ -127,8 +127,9 @@ class Counter(Observer):
         self.successes += end.success
         self._progress.update(self._before + self._kept, self.trials, self.successes)
         self._run.event(
-            "episode", seed=end.seed, success=end.success, reason=end.reason, duration_s=end.duration_s, kept=kept
-        )
+            "episode", seed=end.seed, success=end.success, reason=end.reason, duration_s=end.duration_s, kept=kept,
+            done=self._before + self._kept, total=self._progress.total, text=self._progress.text,
+        )  # fmt: skip
 
     def tick(self, rollout: Rollout) -> None:
         """Let time pass on the bar and, now and then, in the run folder."""

@@ -79,7 +79,9 @@ class EpisodeProgress:
         self._bar.update(self._task, completed=self.done, text=self.text)
         if not self._console.is_terminal and self._now() - self._printed_s >= LINE_PERIOD_S:
             self._printed_s = self._now()
-            self._console.print(f"{self._title} {self.done}/{self.total}   {self.text}", highlight=False)
+            self._console.print(
+                f"{self._title} {self.done}/{self.total}   {self.text}", highlight=False, soft_wrap=True
+            )
 
     def __enter__(self) -> "EpisodeProgress":
         self._bar.start()

@@ -1,6 +1,7 @@
 """Jobs in the background: start one, see what every run folder says, stop one."""
 
 import math
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -17,14 +18,16 @@ from PyQt6.QtWidgets import (
 )
 
 from app.form import ConfigForm
-from app.jobs import RUNS_ROOT, CollectRequest, JobRow, launch, read_jobs, stop_job
+from app.jobs import RUNS_ROOT, JobRow, command_line, launch, read_jobs, stop_job
 from app.problems import Problem
 from app.state import AppState
 from app.theme import METRICS
 from app.widgets.roles import button, label
 from app.workers.background import Background
+from trainer.jobs.collect import Config
 
 READ_PERIOD_MS = 1000
+DEFAULT_DATASET = Path("demonstrations.hdf5")
 TITLES = ("Job", "Started", "State", "Progress", "Says", "Folder")
 PROGRESS_COLUMN = 3
 
@@ -38,8 +41,10 @@ class JobsPanel(QWidget):
         self._state = state
         self._root = root
         self._reading = False
+        self._launched: list[subprocess.Popen[bytes]] = []
+        "kept so that ended ones are reaped"
         self.rows: tuple[JobRow, ...] = ()
-        self.form = ConfigForm(CollectRequest)
+        self.form = ConfigForm(Config, Config(DEFAULT_DATASET, runs=root), hidden=("backend", "runs"))
         self.start = button("Collect in the background", "primary", "collect")
         self.start.setToolTip("A process of its own: it goes on when the window is closed")
         self.stop = button("Stop job", "discard", "stop_job", "Ask the job to end cleanly; finished episodes are kept")
@@ -103,17 +108,18 @@ class JobsPanel(QWidget):
     @pyqtSlot()
     def collect(self) -> None:
         """Start the job that the form describes."""
-        request = self.form.validate()
-        if request is None:
+        config = self.form.validate()
+        if config is None:
             return
         log = self._root / "launched" / f"{datetime.now():%Y%m%d-%H%M%S}-collect.log"
-        process = launch(request.arguments(), log)
+        process = launch(command_line("collect", config), log)
+        self._launched.append(process)
         self._state.logged.emit("info", f"collect started as process {process.pid}; its output is in {log}")
         QTimer.singleShot(READ_PERIOD_MS, lambda: self._check_launch(process, log))
 
-    def _check_launch(self, process: object, log: Path) -> None:
+    def _check_launch(self, process: subprocess.Popen[bytes], log: Path) -> None:
         """A job that ends at once did not start: say why."""
-        code = process.poll()  # type: ignore[attr-defined]
+        code = process.poll()
         if code:
             details = log.read_text(errors="replace")[-4000:]
             last = details.strip().splitlines()[-1] if details.strip() else f"it ended with status {code}"
@@ -122,6 +128,7 @@ class JobsPanel(QWidget):
     @pyqtSlot()
     def read(self) -> None:
         """Read the run folders again, unless a reading is under way."""
+        self._launched = [process for process in self._launched if process.poll() is None]
         if self._reading or not self.isVisible():
             return
         self._reading = True

@@ -149,6 +149,9 @@ class RecordingPanel(QWidget):
         self.path.setText(str(state.dataset or ""))
         self.path.setToolTip(str(state.dataset or ""))
         self.auto.setChecked(state.settings.auto_record)
+        for line, text in ((self.operator, state.settings.operator), (self.episode_label, state.settings.label)):
+            if not line.hasFocus() and line.text() != text:
+                line.setText(text)
         words, mood = WORDS[recording]
         if recording == "off" and state.dataset is not None:
             words = "ready to record"

@@ -21,7 +21,7 @@ STATE_WORDS = {
     "paused": ("paused", "warning"),
     "ended": ("ended", "idle"),
 }
-SPEEDS = (("Real time", True), ("As fast as it goes", False))
+SHOW_EVERY_TICKS = 6
 
 
 class SessionPanel(QWidget):
@@ -32,6 +32,7 @@ class SessionPanel(QWidget):
         self.setObjectName("session_panel")
         self._state = state
         self._time_limit_s = 0.0
+        self._ticks = 0
         docs = field_docs(Configure)
         self.task = ChoiceBox(TASKS, "task", docs["task"])
         self.source = ChoiceBox(SOURCES, "source", docs["source"])
@@ -171,7 +172,9 @@ class SessionPanel(QWidget):
     @pyqtSlot()
     def _on_ticked(self) -> None:
         telemetry = self._state.telemetry
-        if telemetry is None:
+        self._ticks += 1
+        # a progress bar repaints its window at once, the 3-D view with it: five times a second is enough
+        if telemetry is None or self._ticks % SHOW_EVERY_TICKS:
             return
         limit = max(self._time_limit_s, telemetry.time_s, 0.1)
         self.time.setMaximum(round(10 * limit))

@@ -171,7 +171,8 @@ class SceneView(QOpenGLWidget):
         assert a0 is not None
         name = key_name(a0)
         if name and not a0.isAutoRepeat():
-            self._names_down[a0.nativeScanCode()] = name
+            if a0.nativeScanCode():
+                self._names_down[a0.nativeScanCode()] = name
             self.key_pressed.emit(name)
         a0.setAccepted(bool(name))
 

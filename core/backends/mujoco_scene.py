@@ -44,13 +44,13 @@ SOLVERS: dict[str, SolverOptions] = {
 
 
 def compile_scene(
-    scene: Scene, meshes_dir: Path | None = None, solver: SolverOptions | None = None, *, visuals: bool = True
+    scene: Scene, meshes_dir: Path | None = None, solver: SolverOptions | None = None, *, lean: bool = False
 ) -> mujoco.MjModel:
     """The model of a scene. Free objects are bodies with a joint "<name>_free" and a geom "<name>".
 
     meshes_dir: folder of the vendor's meshes, shown instead of our shapes (see `load_spec`).
     solver: overrides `SOLVERS[scene.contacts]`.
-    visuals: false leaves out what only the picture needs; the physics is the same and steps 6 % faster.
+    lean: leaves out visual shapes and the accelerometer; motion is the same bits and steps 9 % faster.
     """
     spec = load_spec(scene.robot == "fixed_base", meshes_dir, contacts=scene.contacts)
     spec.modelname = scene.name
@@ -58,14 +58,15 @@ def compile_scene(
     _add_surroundings(spec)
     for item in scene.objects:
         _add_box(spec, item)
-    if not visuals:
-        _drop_visuals(spec)
+    if lean:
+        _drop_what_moves_nothing(spec)
     return spec.compile()
 
 
-def _drop_visuals(spec: mujoco.MjSpec) -> None:
+def _drop_what_moves_nothing(spec: mujoco.MjSpec) -> None:
     for geom in [geom for geom in spec.geoms if geom.contype == geom.conaffinity == 0]:
         spec.delete(geom)
+    spec.delete(spec.sensor("accelerometer"))  # needs the accelerations of all bodies, and no controller reads it
 
 
 def _set_options(spec: mujoco.MjSpec, solver: SolverOptions) -> None:

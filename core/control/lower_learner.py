@@ -211,7 +211,7 @@ def small(config: LowerLearnerConfig, worlds: int, steps: int) -> LowerLearnerCo
     arms = replace(config.env.arms, poses=50)
     return replace(
         config,
-        env=replace(config.env, num_worlds=worlds, arms=arms),
+        env=replace(config.env, num_worlds=worlds, arms=arms, bank=(20, 2.0)),
         teacher_steps=steps,
         student_steps=steps,
         tune_steps=steps,

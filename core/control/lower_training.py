@@ -87,6 +87,8 @@ class LowerTrainingConfig:
     ramp: tuple[float, float] = (0.3, 0.7)
     "progress of the training between which disturbances and regularisation grow from 0 to their full size"
     commands: WalkCommandConfig = field(default_factory=WalkCommandConfig)
+    bank: tuple[int, float] = (400, 8.0)
+    "reference walks that episodes start from: number, seconds each"
     arms: ArmMotionConfig = field(default_factory=ArmMotionConfig)
     footsteps: FootstepConfig = field(default_factory=FootstepConfig)
     gait: GaitConfig = field(default_factory=GaitConfig)
@@ -379,11 +381,11 @@ class LowerTraining:
     def _banks(self, poses: Tensor, seed: int) -> tuple[ReferenceBank, ReferenceBank]:
         c = self.config
         generator = torch.Generator().manual_seed(seed + 1)
-        walkers, standers = min(400, len(poses)), min(2000, len(poses))
+        walkers, standers = min(c.bank[0], len(poses)), min(2000, len(poses))
         walking = WalkCommands(walkers, c.commands, generator)
         standing = WalkCommands(standers, c.commands, generator)
         return (
-            walking_bank(poses[:walkers], walking, c.footsteps, c.gait, self._noise * 0.5),
+            walking_bank(poses[:walkers], walking, c.footsteps, c.gait, self._noise * 0.5, c.bank[1]),
             standing_bank(poses[:standers], standing, c.footsteps, c.gait),
         )
 

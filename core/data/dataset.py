@@ -10,6 +10,7 @@ import numpy as np
 
 from core.data.errors import DatasetMismatchError
 from core.data.hdf5_read import array_at, array_names, attributes, group_at, open_file, read_arrays
+from core.data.history import History
 from core.data.schema import DatasetSpec, EpisodeInfo, episode_index
 
 
@@ -74,6 +75,12 @@ class Dataset:
     @property
     def num_successes(self) -> int:
         return sum(episode.info.success for episode in self.episodes)
+
+    @property
+    def history(self) -> History:
+        """What can be undone and redone."""
+        with open_file(self.path) as file:
+            return History.from_json(array_at(file, "trash/history").tobytes() if "trash" in file else b"{}")
 
     def episode(self, name: str) -> Episode:
         """By name. Raises ValueError on an unknown one."""

@@ -47,7 +47,8 @@ def array_at(parent: h5py.Group, path: str) -> np.ndarray:
 
 def attributes(item: h5py.Group) -> dict[str, Any]:
     """Attributes, bytes decoded."""
-    values = {name: item.attrs[name] for name in item.attrs}
+    stored = item.attrs
+    values = {name: stored[name] for name in stored}
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
 

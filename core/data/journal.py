@@ -234,9 +234,9 @@ def read_journal(path: Path) -> JournalContent:
             dtype = _dtype_from(json.loads(body))
         elif kind == _BEGIN:
             episodes[number] = _read_begin(body)
-        elif kind == _SAMPLE:
+        elif kind == _SAMPLE and number in episodes:
             episodes[number].rows.append(body)
-        elif kind == _END:
+        elif kind == _END and number in episodes:
             episodes[number].closed = True
         at += _HEAD.size + size
     left = tuple(episode for episode in episodes.values() if not episode.closed)

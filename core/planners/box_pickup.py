@@ -62,12 +62,18 @@ class BoxPickupPlannerConfig:
     "commanded palms go no further than this inside the box's faces"
     press_more_m: float = 0.015
     "added to the depth with each further attempt"
+    trim_gain: float = 0.05
+    "share of the hands' sag that is added to their command each 0.1 s"
+    max_trim_m: float = 0.06
+    "most that is added"
     missed_m: float = 0.02
     "palms closer together than the box is wide by twice this have missed it"
     displaced_m: float = 0.07
     "a box this far off the middle of the palms while they close is not between them"
     slipped_m: float = 0.04
     "box this far below where it was between the palms has slipped"
+    rise_timeout_s: float = 2.5
+    "a box that is not up by then, after the lift, is put back"
     tilted_cosine: float = 0.92
     "a box that leans more is put back"
     squeeze_timeout_s: float = 5.0
@@ -116,9 +122,11 @@ class BoxPickupHeuristic:
         self._arrived_s = torch.full((n,), torch.inf)
         self._grasp_pos_w = torch.zeros(n, 3)
         self._grasp_yaw = torch.zeros(n)
+        self._trim_w = torch.zeros(n, 2, 3)
         self._depth = torch.zeros(n)
         self._lifted = torch.zeros(n)
         self._box_to_hands_z = torch.zeros(n)
+        self._box_rest_z = torch.zeros(n)
 
     @property
     def stage(self) -> Int[Tensor, "N"]:
@@ -142,6 +150,7 @@ class BoxPickupHeuristic:
         self._hand_pos_b[worlds] = hand_pos_b[worlds]
         self._hand_quat_b[worlds] = hand_quat_b[worlds]
         self._arrived_s[worlds] = torch.inf
+        self._trim_w[worlds] = 0.0
         self._depth[worlds] = 0.0
         self._lifted[worlds] = 0.0
 
@@ -151,6 +160,7 @@ class BoxPickupHeuristic:
         self._advance(view, state)
         self._velocity = self._walk(view)
         self._squeeze_and_lift(view, state)
+        self._trim(view, state)
         self._move_hands(view, state)
         return Command(
             base_velocity=self._velocity.clone(),
@@ -209,6 +219,7 @@ class BoxPickupHeuristic:
         self._go(was, LIFT, HOLD, lifted, view)
         for stage in (LIFT, HOLD):
             self._go(was, stage, LOWER, slipped, view)
+        self._go(was, HOLD, LOWER, (elapsed > config.rise_timeout_s) & ~self._has_risen(view), view)
         self._go(was, LOWER, OPEN, down, view)
         self._go(was, OPEN, SETTLE, arrived, view)
         self._remember_grasp(was, view, state)
@@ -228,6 +239,7 @@ class BoxPickupHeuristic:
         centre = view.box_pos_w + quat_rotate(quat_from_yaw(view.approach_yaw), offset)
         self._grasp_pos_w = torch.where(squeezing[:, None], centre, self._grasp_pos_w)
         self._grasp_yaw = torch.where(squeezing, view.approach_yaw, self._grasp_yaw)
+        self._box_rest_z = torch.where(squeezing, view.box_pos_w[:, 2], self._box_rest_z)
         self._depth = torch.where(squeezing, -style["clearance_m"], self._depth)
         self._lifted = torch.where(squeezing, torch.zeros_like(self._lifted), self._lifted)
         lifting = self.stages.at(LIFT) & (was != LIFT)
@@ -236,7 +248,8 @@ class BoxPickupHeuristic:
     def _have_hands_arrived(self, view: _View, state: WorldState) -> Bool[Tensor, "N"]:
         goal_pos_b, _ = self._hand_goal(view, state)
         measured, _ = _hands_in_base(state)
-        commanded = ((self._hand_pos_b - goal_pos_b).norm(dim=-1) < 0.015).all(dim=-1)
+        asked_b = goal_pos_b + quat_rotate_inv(state.base_quat_w[:, None], self._trim_w)
+        commanded = ((self._hand_pos_b - asked_b).norm(dim=-1) < 0.015).all(dim=-1)
         here = ((measured - goal_pos_b).norm(dim=-1) < self.config.hand_arrived_m).all(dim=-1)
         self._arrived_s = torch.where(commanded, torch.minimum(self._arrived_s, view.time_s), torch.inf)
         return commanded & (here | (view.time_s - self._arrived_s > self.config.hand_timeout_s))
@@ -250,6 +263,9 @@ class BoxPickupHeuristic:
         closed = _half_separation(state, self._grasp_yaw) < view.half_width - self.config.missed_m
         middle = state.hand_pos_w[..., :2].mean(dim=1)
         return closed | ((view.box_pos_w[:, :2] - middle).norm(dim=-1) > self.config.displaced_m)
+
+    def _has_risen(self, view: _View) -> Bool[Tensor, "N"]:
+        return view.box_pos_w[:, 2] - self._box_rest_z > 0.6 * self.styles["lift_m"]
 
     def _has_slipped(self, state: WorldState) -> Bool[Tensor, "N"]:
         sunk = self._box_to_hands_z - _box_to_hands_z(state) > self.config.slipped_m
@@ -284,7 +300,7 @@ class BoxPickupHeuristic:
         self._depth = torch.where(self.stages.at(SQUEEZE), self._depth + closing, self._depth)
         holding = self.stages.at(LIFT) | self.stages.at(HOLD)
         missing = self._press() - self._deflection(state, view)
-        self._depth = torch.where(holding, self._depth + (0.2 * missing).clamp(-0.004, 0.004), self._depth)
+        self._depth = torch.where(holding, self._depth + (0.2 * missing).clamp(0.0, 0.004), self._depth)
         self._depth = self._depth.clamp_max(self.config.max_depth_m)
         lift = (style["lift_m_s"] * PERIOD_S).clamp_max(hand_step)
         change = lift * self.stages.at(LIFT) - lift * self.stages.at(LOWER)
@@ -332,10 +348,21 @@ class BoxPickupHeuristic:
         far = far[:, None, None]
         return torch.where(far, self._hand_pos_b, spread), torch.where(far, self._hand_quat_b, level)
 
+    def _trim(self, view: _View, state: WorldState) -> None:
+        """Raise the command by what the hands stay below their goal: under load they sag."""
+        goal_b, _ = self._hand_goal(view, state)
+        measured_b, _ = _hands_in_base(state)
+        error = quat_rotate(state.base_quat_w[:, None], goal_b - measured_b)
+        trim = self._trim_w + self.config.trim_gain * error * torch.tensor([0.0, 0.0, 1.0])
+        trim = trim.clamp(-self.config.max_trim_m, self.config.max_trim_m)
+        at_box = (self.stages.index >= LIFT) & (self.stages.index <= LOWER)
+        self._trim_w = torch.where(at_box[:, None, None], trim, 0.0)
+
     def _move_hands(self, view: _View, state: WorldState) -> None:
         """One step of the commanded hands towards their goal."""
         speeds = self.config.speeds
         goal_pos, goal_quat = self._hand_goal(view, state)
+        goal_pos = goal_pos + quat_rotate_inv(state.base_quat_w[:, None], self._trim_w)
         fraction = self.styles["speed_fraction"][:, None] * PERIOD_S
         self._hand_pos_b = move_towards(self._hand_pos_b, goal_pos, speeds.hand_m_s * fraction)
         self._hand_quat_b = turn_towards(self._hand_quat_b, goal_quat, speeds.hand_rad_s * fraction)

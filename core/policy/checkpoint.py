@@ -6,11 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from core.policy.build import PlannerConfig, build_denoiser, build_planner
-from core.policy.diffusion import DiffusionPlanner, SamplerConfig
-from core.policy.dit import DitConfig
+from core.policy.build import build_denoiser, build_planner
+from core.policy.config import DitConfig, MlpConfig, PlannerConfig, SamplerConfig
+from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import LayoutError, PlannerLayout
-from core.policy.mlp import MlpConfig
 from core.policy.normalizer import Normalizer
 from core.policy.planner import Planner
 from core.rl.checkpoint import CheckpointError, Layout, load_checkpoint, read_header, save_checkpoint

@@ -1,12 +1,12 @@
 """The diffusion planner (Chi et al., 2023; paper, section III-B): predicts noise, denoises chunks."""
 
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from core.policy.config import SamplerConfig
 from core.policy.denoiser import Denoiser
 from core.policy.layout import PlannerLayout
 from core.policy.normalizer import Normalizer
@@ -14,36 +14,15 @@ from core.policy.planner import Planner
 from core.policy.schedule import NoiseSchedule, ReverseSteps, cosine_schedule, ddim_steps, ddpm_steps
 
 
-@dataclass(frozen=True)
-class SamplerConfig:
-    """How chunks are sampled from a diffusion planner."""
-
-    kind: Literal["ddim", "ddpm"] = "ddim"
-    "ddpm: every level, with the noise of Eq. 3; ddim: a few levels"
-    steps: int = 10
-    "levels of ddim; must divide the denoising steps"
-    eta: float = 0.0
-    "noise of ddim: 0 none, 1 as much as ddpm"
-    clip: float = 1.0
-    "the clean chunk that each step predicts is clipped to the range of the data times this"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}")
-        if not 0.0 <= self.eta <= 1.0:
-            raise ValueError(f"eta must lie between 0 and 1, got {self.eta}")
-        if self.clip <= 0:
-            raise ValueError(f"clip must be positive, got {self.clip}")
-
-    def reverse_steps(self, schedule: NoiseSchedule) -> ReverseSteps:
-        """The steps back. Raises ValueError when the number of steps does not divide the schedule's."""
-        match self.kind:
-            case "ddpm":
-                return ddpm_steps(schedule)
-            case "ddim":
-                return ddim_steps(schedule, self.steps, self.eta)
-            case _:
-                assert_never(self.kind)
+def reverse_steps(sampler: SamplerConfig, schedule: NoiseSchedule) -> ReverseSteps:
+    """The steps back. Raises ValueError when the number of steps does not divide the schedule's."""
+    match sampler.kind:
+        case "ddpm":
+            return ddpm_steps(schedule)
+        case "ddim":
+            return ddim_steps(schedule, sampler.steps, sampler.eta)
+        case _:
+            assert_never(sampler.kind)
 
 
 class DiffusionPlanner(Planner):
@@ -67,7 +46,7 @@ class DiffusionPlanner(Planner):
 
     def use_sampler(self, sampler: SamplerConfig) -> None:
         """Sample in another way from now on. Raises ValueError when it does not fit schedule or fine-tuned steps."""
-        steps = sampler.reverse_steps(self.schedule)
+        steps = reverse_steps(sampler, self.schedule)
         if self.tuned_steps > steps.count or (self.tuned_steps and not self._same_levels(steps)):
             raise ValueError(
                 f"the last {self.tuned_steps} sampling steps were fine-tuned at levels "

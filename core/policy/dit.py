@@ -4,39 +4,13 @@ Small on purpose and fast on CPUs: one modulation for all layers plus a learned 
 several actions in a token, attention as two matrix products (the fused kernel is slower on so few tokens).
 """
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from core.policy.config import DitConfig
 from core.policy.denoiser import Denoiser, LevelEmbedding
 from core.policy.layout import PlannerLayout
-
-
-@dataclass(frozen=True)
-class DitConfig:
-    """Sizes of the diffusion transformer."""
-
-    width: int = 256
-    "values of a token"
-    layers: int = 4
-    "transformer blocks"
-    heads: int = 4
-    "attention heads"
-    actions_per_token: int = 3
-    "commands in a token; fewer tokens are cheaper"
-    mlp_ratio: int = 4
-    "width of the blocks' perceptrons over the width of a token"
-    encoder_width: int = 512
-    "hidden layer of the observation encoder"
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.width % self.heads:
-            raise ValueError(f"heads must divide width, got {self.heads} and {self.width}")
 
 
 class Dit(Denoiser):

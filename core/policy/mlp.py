@@ -1,28 +1,12 @@
 """Residual perceptrons: a noise predictor, and a deterministic chunk predictor (the paper's MLP baseline, B81)."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from core.policy.config import MlpConfig
 from core.policy.denoiser import Denoiser, LevelEmbedding
 from core.policy.layout import PlannerLayout
-
-
-@dataclass(frozen=True)
-class MlpConfig:
-    """Sizes of the perceptron."""
-
-    width: int = 512
-    "values of a hidden layer"
-    blocks: int = 2
-    "residual blocks of two layers"
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 class ResidualMlp(nn.Module):

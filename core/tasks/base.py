@@ -59,6 +59,7 @@ class Task(Protocol):
     name: str
     title: str
     time_limit_s: float
+    "an undecided episode fails then; may be changed between episodes (a person needs longer than a planner)"
     num_worlds: int
     parameters: TaskParameters
     "of the running episodes, name -> (N, d)"

@@ -128,7 +128,7 @@ class BoxPickup:
         # a little slack: the time is a sum of control periods in single precision
         held_long = state.time_s - self._held_since_s >= verdict.hold_time_s - 1e-4
         outcome = torch.full_like(self._outcome, RUNNING)
-        outcome[state.time_s >= verdict.time_limit_s - 1e-4] = TIMED_OUT
+        outcome[state.time_s >= self.time_limit_s - 1e-4] = TIMED_OUT
         outcome[held_long] = SUCCESS
         outcome[self._is_dropped(state)] = DROPPED
         outcome[self._is_fallen(state)] = FELL

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
@@ -15,6 +16,7 @@ from fake_client import FakeClient
 
 from app.main_window import MainWindow
 from app.state import AppState
+from trainer.session.messages import Configure
 
 
 @pytest.fixture
@@ -28,24 +30,62 @@ def settings(tmp_path: Path) -> QSettings:
 
 
 @pytest.fixture
-def state(qtbot: QtBot, client: FakeClient) -> Iterator[AppState]:
+def own_state(qtbot: QtBot, client: FakeClient) -> Iterator[AppState]:
+    """A state without a window."""
     state = AppState(lambda: client)
     yield state
     state.close()
 
 
 @pytest.fixture
-def window(qtbot: QtBot, state: AppState, settings: QSettings, tmp_path: Path) -> Iterator[MainWindow]:
-    """The window on the screen, its session loaded, nothing started; leaves no thread behind."""
+def own_window(qtbot: QtBot, own_state: AppState, settings: QSettings, tmp_path: Path) -> Iterator[MainWindow]:
+    """A window of the test's own, for tests that close it; leaves no thread behind."""
     before = set(threading.enumerate())
-    window = MainWindow(state, settings, runs_root=tmp_path / "runs")
+    window = MainWindow(own_state, settings, runs_root=tmp_path / "runs")
     qtbot.addWidget(window)
-    window.resize(1400, 900)
     window.show()
     qtbot.waitExposed(window)
-    state.begin()
-    qtbot.waitUntil(lambda: state.session == "ready")
+    own_state.begin()
+    qtbot.waitUntil(lambda: own_state.session == "ready")
     yield window
     window.close()
     left = [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def shared_window(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MainWindow]:
+    """Made once: building a window and its OpenGL context takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("window")
+    settings = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(AppState(FakeClient), settings, runs_root=folder / "runs")
+    window.resize(1400, 900)
+    window.show()
+    yield window
+    window.close()
+    window.deleteLater()
+
+
+@pytest.fixture
+def state(shared_window: MainWindow) -> AppState:
+    return shared_window._state
+
+
+@pytest.fixture
+def window(qtbot: QtBot, shared_window: MainWindow, state: AppState, client: FakeClient) -> Iterator[MainWindow]:
+    """The shared window with a new session, loaded, nothing started."""
+    if state._client is not None:
+        state._client.close()
+    state._client, state._make_client = None, lambda: client
+    state.settings, state.session, state.telemetry, state.stop_latency_ms = Configure(), "unconfigured", None, None
+    state.choose_dataset(None)
+    state.begin()
+    shared_window.docks["Data set"].raise_()
+    qtbot.waitExposed(shared_window)
+    qtbot.waitUntil(lambda: state.session == "ready")
+    yield shared_window
+    state.leave_replay()
+    state.set_keys(frozenset())
+    for dialog in shared_window.problems.dialogs:
+        dialog.close()
+    qtbot.waitUntil(lambda: not state.library.busy)

@@ -1,8 +1,8 @@
 """The data-set browser on a real file: sort, plot, replay, trim, delete, undo."""
 
+import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from dataset_example import make_dataset
 from fake_client import FakeClient
@@ -198,10 +198,10 @@ def test_that_a_click_in_the_plot_moves_the_replay(browser: BrowserPanel, qtbot:
 def test_that_reading_leaves_the_gui_free(browser: BrowserPanel, qtbot: QtBot) -> None:
     ticks: list[int] = []
     browser._state.ticked.connect(lambda: ticks.append(1))
-    browser._state.library._background.submit(
-        "slow", lambda: np.linalg.svd(np.random.default_rng(0).random((900, 900)))
-    )
+    release = threading.Event()
+    browser._state.library._background.submit("slow", lambda: release.wait(30.0))
     assert browser.progress.isVisible()
     qtbot.waitUntil(lambda: len(ticks) >= 2)
+    release.set()
     qtbot.waitUntil(lambda: not browser._state.library.busy)
     assert not browser.progress.isVisible()

@@ -3,7 +3,7 @@
 import pytest
 from fake_client import FakeClient
 from pixels import changed_pixels
-from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtCore import QPoint, QSettings, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QVBoxLayout
 from pytestqt.qtbot import QtBot
@@ -58,7 +58,8 @@ def test_that_pause_resume_and_reset_reach_the_worker(window: MainWindow, client
     assert actions == ["start", "pause", "resume", "reset"]
 
 
-def test_that_start_pressed_while_loading_begins_when_it_is_loaded(state: AppState, client: FakeClient) -> None:
+def test_that_start_pressed_while_loading_begins_when_it_is_loaded(own_state: AppState, client: FakeClient) -> None:
+    state = own_state
     state._ensure_client()
     state.start()
     assert state.start_pending
@@ -88,6 +89,7 @@ def test_that_the_stop_keys_work_from_the_picture(
 def test_that_the_stop_keys_work_while_text_is_typed(window: MainWindow, client: FakeClient, qtbot: QtBot) -> None:
     activate(window, qtbot)
     window.recording.operator.setFocus()
+    window.recording.operator.clear()
     for key in (Qt.Key.Key_A, Qt.Key.Key_Space, Qt.Key.Key_B):
         press(key)
     assert window.recording.operator.text() == "a b"
@@ -184,7 +186,7 @@ def test_that_a_dead_worker_is_told_once_and_start_begins_a_new_one(
     assert len(window.problems.dialogs) == 1
     dialog.close()
     assert not state.alive
-    client._state = "unconfigured"
+    client._state = "unconfigured"  # the next worker
     qtbot.mouseClick(window.session.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: state.session == "running")
 
@@ -236,14 +238,17 @@ def test_that_the_status_bar_shows_the_loop(window: MainWindow, qtbot: QtBot) ->
     assert window.status.safety.text() == "safety: nothing changed"
 
 
-def test_that_closing_the_window_ends_the_session(window: MainWindow, client: FakeClient) -> None:
-    window.close()
+def test_that_closing_the_window_ends_the_session(own_window: MainWindow, client: FakeClient) -> None:
+    own_window.close()
     assert client.closed
 
 
-def test_that_the_arrangement_is_kept(window: MainWindow, settings: object) -> None:
-    window.docks["Live plots"].hide()
-    window.close()
-    again = MainWindow(AppState(FakeClient), window._settings)
+def test_that_arrangement_and_theme_are_kept(own_window: MainWindow, settings: QSettings) -> None:
+    own_window.docks["Live plots"].hide()
+    own_window.toggle_theme()
+    own_window.close()
+    again = MainWindow(AppState(FakeClient), settings)
     assert not again.docks["Live plots"].isVisibleTo(again)
+    assert again._state.theme.name == "light"
+    again.toggle_theme()
     again.close()

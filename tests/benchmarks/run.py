@@ -1,16 +1,19 @@
-"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step]`."""
+"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording]`."""
 
 import sys
 
 import tyro
 
-from tests.benchmarks import bench_env_steps, bench_time_step
+from tests.benchmarks import bench_env_steps, bench_recording, bench_time_step
 
 
 def main() -> int:
     if len(sys.argv) == 1:
-        return bench_env_steps.main(bench_env_steps.EnvStepsConfig())
-    return tyro.extras.subcommand_cli_from_dict({"env-steps": env_steps, "time-step": time_step})
+        status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
+        return bench_recording.main(bench_recording.RecordingConfig()) or status
+    return tyro.extras.subcommand_cli_from_dict(
+        {"env-steps": env_steps, "time-step": time_step, "recording": recording}
+    )
 
 
 def env_steps(config: tyro.conf.OmitArgPrefixes[bench_env_steps.EnvStepsConfig]) -> int:
@@ -21,6 +24,11 @@ def env_steps(config: tyro.conf.OmitArgPrefixes[bench_env_steps.EnvStepsConfig])
 def time_step(config: tyro.conf.OmitArgPrefixes[bench_time_step.TimeStepConfig]) -> int:
     """Stability and cost of time steps and solvers."""
     return bench_time_step.main(config)
+
+
+def recording(config: tyro.conf.OmitArgPrefixes[bench_recording.RecordingConfig]) -> int:
+    """Episodes and samples per second that the recorder writes."""
+    return bench_recording.main(config)
 
 
 if __name__ == "__main__":

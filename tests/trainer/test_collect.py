@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from core.data.dataset import Dataset
 from core.data.episodes import DatasetWriter
 from core.data.schema import EpisodeStart
 from core.tasks.box_pickup import BoxPickup
-from core.tasks.box_pickup_scene import BoxPickupSettings
 from trainer.collecting import Seeds, collect
 from trainer.jobs.collect import Config, main
 from trainer.runs import Run, list_runs
@@ -25,8 +23,9 @@ from trainer.runs import Run, list_runs
 @pytest.fixture(autouse=True)
 def _short_episodes(monkeypatch):
     def make_task(name: str, num_worlds: int) -> BoxPickup:
-        settings = BoxPickupSettings()
-        return BoxPickup(num_worlds, replace(settings, verdict=replace(settings.verdict, time_limit_s=1.2)))
+        task = BoxPickup(num_worlds)
+        task.time_limit_s = 1.2
+        return task
 
     monkeypatch.setattr(trainer.collecting, "make_task", make_task)
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from trainer.session.messages import (
     HEARTBEAT_PERIOD_S,
+    HEARTBEAT_TIMEOUT_S,
     MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
     ClientMessage,
@@ -46,6 +47,9 @@ from trainer.session.messages import (
 LOG_LINES_KEPT = 50
 WATCH_PERIOD_S = 0.2
 """How often the worker process is looked at: its death is reported within a second."""
+OWNER_TIMEOUT_S = HEARTBEAT_TIMEOUT_S
+"""Heartbeats stop when the owner has not called `latest`, `events` or `send` for this long: a frozen window must not
+keep the robot going."""
 
 
 class SessionClient:
@@ -60,6 +64,7 @@ class SessionClient:
         self._key = b""
         self._latest: Telemetry | None = None
         self._received_s = 0.0
+        self._owner_seen_s = time.monotonic()
         self._events: deque[WorkerEvent] = deque(maxlen=1000)
         self._outbox: deque[ClientMessage] = deque()
         self._outbox_ready = threading.Event()
@@ -129,11 +134,13 @@ class SessionClient:
 
     def send(self, message: ClientMessage) -> None:
         """Queue a message; sent at once by another thread. Messages sent before the connection stands wait for it."""
+        self._owner_seen_s = time.monotonic()
         self._outbox.append(message)
         self._outbox_ready.set()
 
     def latest(self) -> Telemetry | None:
         """The newest telemetry, None before the first."""
+        self._owner_seen_s = time.monotonic()
         return self._latest
 
     def telemetry_age_s(self) -> float:
@@ -142,6 +149,7 @@ class SessionClient:
 
     def events(self) -> list[WorkerEvent]:
         """Events since the last call, oldest first."""
+        self._owner_seen_s = time.monotonic()
         drained = []
         while self._events:
             drained.append(self._events.popleft())
@@ -223,7 +231,8 @@ class SessionClient:
                 while self._outbox:
                     connection.send_bytes(encode(self._outbox.popleft()))
                 if time.monotonic() >= next_beat:
-                    connection.send_bytes(encode(Heartbeat(count)))
+                    if time.monotonic() - self._owner_seen_s <= OWNER_TIMEOUT_S:
+                        connection.send_bytes(encode(Heartbeat(count)))
                     count, next_beat = count + 1, time.monotonic() + HEARTBEAT_PERIOD_S
                 self._outbox_ready.wait(max(0.0, next_beat - time.monotonic()))
         except (OSError, ValueError) as error:

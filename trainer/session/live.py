@@ -41,7 +41,14 @@ from trainer.session.messages import (
     Telemetry,
     WorkerEvent,
 )
-from trainer.session.parts import load_controller, make_backend, make_source, safety_limits
+from trainer.session.parts import (
+    OPERATED,
+    OPERATOR_TIME_LIMIT_S,
+    load_controller,
+    make_backend,
+    make_source,
+    safety_limits,
+)
 from trainer.session.recorder import LiveRecorder, RecordingTarget
 from trainer.session.telemetry import (
     ABANDONED,
@@ -93,6 +100,7 @@ class World:
         self.backend = make_backend(config.backend, self.task)
         self.description = self.backend.describe()
         self.scene: Scene = self.task.scene()
+        self.usual_time_limit_s = self.task.time_limit_s
         self.tally = Tally()
         self.foot = FootMeter()
         self.recorder = LiveRecorder(self.task, session.emit)
@@ -251,7 +259,6 @@ class LiveSession:
             )
             self._enter("unconfigured")
             return
-        self.emit(SceneChanged(self.world.scene, config.task, self.world.task.time_limit_s))
         self._adopt(config, fresh=True)
         self._begin()
         self._enter("ready")
@@ -272,6 +279,10 @@ class LiveSession:
             rollout.source, rollout.safety.limits = source, limits
             if bool(rollout.active[0]):
                 source.reset(WORLD, rollout.state)
+        limit_s = OPERATOR_TIME_LIMIT_S if config.source in OPERATED else self.world.usual_time_limit_s
+        if fresh or limit_s != self.world.task.time_limit_s:
+            self.world.task.time_limit_s = limit_s
+            self.emit(SceneChanged(self.world.scene, config.task, limit_s))
         if fresh or config.seed != old.seed:
             self._next_seed = config.seed
         if fresh or _recording(config) != _recording(old):

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +18,10 @@ from core.types import Command, JointTarget, WorldState
 BACKENDS = ("mujoco", "fake")
 SOURCES = ("heuristic", "keyboard")
 CONTROLLERS = ("learned", "ik_arms")
+OPERATED = ("keyboard",)
+"""Sources that are a person."""
+OPERATOR_TIME_LIMIT_S = 300.0
+"""A person needs longer than a planner."""
 
 
 def make_backend(name: str, task: Task) -> Backend:
@@ -80,10 +83,9 @@ def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
     check_backend_name(backend)
     if backend == "fake":
         return PoseHolder()
-    from core.control.whole_body import WholeBodyController
+    from core.control.whole_body import load_default
 
-    loaded: Any = WholeBodyController.load_default(num_worlds, arms="ik" if name == "ik_arms" else "learned")
-    return loaded
+    return load_default(num_worlds, arms="ik" if name == "ik_arms" else "policy")
 
 
 class PoseHolder:

@@ -153,9 +153,9 @@ class LiveRecorder(Observer):
         self._judgement = False, ""
 
     def configure(self, target: RecordingTarget | None, auto: bool, label: str) -> None:
-        """Another data set or mode. An open recording is discarded first."""
+        """Another data set or mode. An open recording is kept as it is: undo removes it, nothing brings it back."""
         if self._open:
-            self._discard()
+            self._keep(interrupted="kept when the recording's settings changed")
         self._target, self.auto, self.label = target, auto, label
         self._rest()
         if target is not None:
@@ -187,7 +187,7 @@ class LiveRecorder(Observer):
                 path = self._target.path
                 self.thread.hand(lambda: self.thread.undo(path))
 
-    def _keep(self) -> None:
+    def _keep(self, interrupted: str = "kept by the operator before the end") -> None:
         if not self._open and self.thread.unsaved:  # the disk was full when it ended
             self._finish(*self._judgement)
             return
@@ -195,7 +195,7 @@ class LiveRecorder(Observer):
             self._emit(SessionError("nothing to keep: no recording is open", "press record first"))
             return
         end = self._end
-        success, reason = (end.success, end.reason) if end else (False, "kept by the operator before the end")
+        success, reason = (end.success, end.reason) if end else (False, interrupted)
         self._finish(success, reason)
 
     def _finish(self, success: bool, reason: str) -> None:

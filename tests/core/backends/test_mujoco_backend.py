@@ -288,8 +288,8 @@ def test_that_a_scene_compiles_with_its_solver_options(contacts: str) -> None:
     assert model.joint("box_free").type[0] == 0
 
 
-def test_that_a_model_without_visuals_is_the_same_machine() -> None:
-    full, bare = compile_scene(SCENE), compile_scene(SCENE, visuals=False)
+def test_that_the_lean_model_is_the_same_machine() -> None:
+    full, bare = compile_scene(SCENE), compile_scene(SCENE, lean=True)
     assert bare.ngeom < full.ngeom
     for name in (
         "body_mass",

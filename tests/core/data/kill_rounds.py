@@ -100,10 +100,10 @@ def run_round(folder, first_seed, delay_s, tally):
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the writer ended by itself"
-    check(path, log_path, tally)
+    check(path, log_path, first_seed, tally)
 
 
-def check(path, log_path, tally):
+def check(path, log_path, first_seed, tally):
     appended, finished, trying, deleted = read_log(log_path)
     tally["rounds"] += 1
     tally["finished"] += len(finished)
@@ -129,7 +129,8 @@ def check(path, log_path, tally):
             tally["worst_loss"] = max(tally["worst_loss"], count - got)
             assert count <= got <= count + 1, f"episode {seed}: {count} samples acknowledged, {got} recovered"
             tally["recovered"] += 1
-        assert set(recovered) <= {s for s in range(max(appended, default=0) + WORLDS + 1)} - set(finished)
+        assert not set(recovered) & set(finished), "a finished episode came back as recovered"
+        assert all(seed >= first_seed for seed in recovered), "an episode of an earlier round came back"
     with h5py.File(path, "r") as file:
         for info in recovered.values():
             assert info.label == "recovered"

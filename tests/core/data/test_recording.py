@@ -121,15 +121,15 @@ def test_that_recording_resumes_where_it_stopped(path):
     assert data.attributes["total"] == data.num_samples == 60
 
 
-def test_that_hundreds_of_links_survive_resuming_and_deleting(path):
-    with DatasetWriter.open(path, make_spec(), create=True) as writer:
-        for seed in range(300):
+def test_that_many_links_survive_resuming_and_deleting(path):
+    with DatasetWriter.open(path, make_spec(), create=True, fsync=lambda fd: None) as writer:
+        for seed in range(150):  # more than fit into one block of links
             record(writer, count=1, seed=seed)
         writer.delete([f"demo_{i}" for i in range(100, 140)])
     with DatasetWriter.open(path, make_spec()) as writer:
         record(writer, count=2, seed=1000)
     data = Dataset(path)
-    expected = [*range(100), *range(140, 300), 1000]
+    expected = [*range(100), *range(140, 150), 1000]
     assert [e.info.seed for e in data] == expected
     assert data.attributes["total"] == len(expected) + 1
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from core.policy.build import PlannerConfig, build_denoiser
-from core.policy.dit import Dit, DitConfig
+from core.policy.build import build_denoiser
+from core.policy.config import DitConfig, MlpConfig, PlannerConfig
+from core.policy.dit import Dit
 from core.policy.layout import PlannerLayout
-from core.policy.mlp import MlpConfig
 from core.types import Command
 
 SMALL = PlannerConfig(

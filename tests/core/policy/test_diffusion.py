@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from core.policy.build import PlannerConfig, build_denoiser, build_planner
+from core.policy.build import build_denoiser, build_planner
+from core.policy.config import DitConfig, PlannerConfig, SamplerConfig
 from core.policy.denoiser import Denoiser
-from core.policy.diffusion import DiffusionPlanner, SamplerConfig, stratified_levels
-from core.policy.dit import DitConfig
+from core.policy.diffusion import DiffusionPlanner, stratified_levels
 from core.policy.normalizer import Normalizer
 from core.policy.schedule import cosine_schedule
 

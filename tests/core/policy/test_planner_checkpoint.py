@@ -6,12 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.policy.build import PlannerConfig, build_denoiser, build_planner
+from core.policy.build import build_denoiser, build_planner
 from core.policy.checkpoint import load_planner, planner_layout, save_planner
-from core.policy.diffusion import DiffusionPlanner, SamplerConfig
-from core.policy.dit import DitConfig
+from core.policy.config import DitConfig, MlpConfig, PlannerConfig, SamplerConfig
+from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
-from core.policy.mlp import MlpConfig
 from core.policy.normalizer import Normalizer
 from core.rl.checkpoint import CheckpointError, Layout, save_checkpoint
 from core.types import Command

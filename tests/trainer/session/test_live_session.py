@@ -1,13 +1,14 @@
 """A live session in this process, on a world without physics, with a clock that the test turns."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from core.data.dataset import Dataset
+from core.data.episodes import DatasetWriter
+from core.data.schema import DatasetSpec
 from trainer.session.live import LiveSession
 from trainer.session.messages import (
     Configure,
@@ -87,8 +88,7 @@ class Desk:
 
     def limit(self, seconds: float) -> None:
         """Make the task's time limit short."""
-        task = self.session.world.task
-        task.settings = replace(task.settings, verdict=replace(task.settings.verdict, time_limit_s=seconds))
+        self.session.world.task.time_limit_s = seconds
 
     def recorded(self) -> None:
         """Wait for the recorder's thread."""
@@ -242,6 +242,7 @@ def test_that_the_source_can_change_between_episodes_without_loading_anew(desk):
     desk.send(Control("reset"))
     desk.ticks(1)
     assert desk.telemetry.source == "keyboard"
+    assert [scene.time_limit_s for scene in desk.told(SceneChanged)] == [40.0, 300.0]  # a person needs longer
     assert desk.session.world.controller is controller
     assert [event.state for event in desk.told(StateChanged)].count("loading") == 1
 
@@ -377,6 +378,28 @@ def test_that_an_episode_that_ends_waits_for_the_operators_word(desk, tmp_path):
     assert [reason for reason, _, _ in dataset(path)] == ["time limit"]
 
 
+def test_that_changed_settings_lose_no_recording_that_waits_for_a_word(desk, tmp_path):
+    path = tmp_path / "a.hdf5"
+    settings = {"dataset": str(path), "auto_record": False, "auto_next": False, "realtime": False}
+    desk.running(**settings)
+    desk.limit(1.0)
+    desk.send(Record("start"))
+    desk.ticks(60)
+    desk.send(Configure(backend="fake", auto_record=False))  # the browser asks for the data set
+    desk.ticks(1)
+    desk.recorded()
+    assert dataset(path) == [("time limit", False, 9)]  # the first command came before the record key
+
+
+def test_that_quitting_in_the_middle_leaves_what_was_recorded_for_recovery(desk, tmp_path):
+    path = tmp_path / "a.hdf5"
+    desk.running(dataset=str(path))
+    desk.ticks(25)
+    desk.session.close()
+    with DatasetWriter.open(path) as writer:
+        assert [(info.label, info.num_samples) for info in writer.recovered] == [("recovered", 6)]
+
+
 def test_that_reset_discards_an_automatic_recording(desk, tmp_path):
     path = tmp_path / "a.hdf5"
     desk.running(dataset=str(path))
@@ -388,8 +411,6 @@ def test_that_reset_discards_an_automatic_recording(desk, tmp_path):
 
 
 def test_that_the_data_set_is_free_to_edit_between_recordings(desk, tmp_path):
-    from core.data.episodes import DatasetWriter
-
     path = tmp_path / "a.hdf5"
     desk.running(dataset=str(path), auto_record=False)
     desk.send(Record("start"))
@@ -406,9 +427,6 @@ def test_that_the_data_set_is_free_to_edit_between_recordings(desk, tmp_path):
 
 
 def test_that_a_data_set_of_another_task_is_refused_with_a_remedy_and_the_loop_goes_on(desk, tmp_path):
-    from core.data.episodes import DatasetWriter
-    from core.data.schema import DatasetSpec
-
     path = tmp_path / "a.hdf5"
     DatasetWriter.open(path, DatasetSpec("door", {"a": 1}, ("x",)), create=True).close()
     desk.running(dataset=str(path))

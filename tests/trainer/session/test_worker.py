@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,6 +120,33 @@ def test_that_a_worker_that_cannot_start_is_reported_with_what_it_printed():
     client.close()
     assert "ended with status 3" in error.what
     assert "libmujoco.so is missing" in error.detail
+
+
+def test_that_a_broken_connection_is_made_anew(client):
+    ears = Ears(client)
+    ears.hear(Hello)
+    with socket.socket(fileno=os.dup(client._connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+    ears.hear(Hello)
+    client.send(FAKE)
+    ears.hear(SceneChanged)
+
+
+def test_that_a_window_that_freezes_stops_the_heartbeats_and_the_robot_holds(client):
+    """The client's threads go on while the window's thread hangs: that alone must not count as a sign of life."""
+    ears = Ears(client)
+    client.send(FAKE)
+    client.send(Control("start"))
+    until(lambda: (t := client.latest()) is not None and t.velocity_command[0] > 0.1)
+    until(lambda: client._latest.holding)  # looks without the owner's calls
+    assert client._latest.hold_reason == "no heartbeat"
+    until(lambda: (t := client.latest()) is not None and t.velocity_command[0] > 0.1)
+    assert [e for e in ears.heard if isinstance(e, SessionError)] == []
+
+
+def test_that_the_client_needs_neither_torch_nor_qt():
+    script = "import sys, trainer.session.client\nassert not {'torch', 'PyQt6', 'mujoco'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 class Raw:

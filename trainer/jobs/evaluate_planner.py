@@ -1,0 +1,50 @@
+"""Measure the heuristic planner: success rate with its interval, time, and why episodes fail."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure. Each seed is one episode that is run to its end: slow ones count as much as fast ones."""
+
+    task: Literal["box_pickup"] = "box_pickup"
+    "name of the task"
+    episodes: int = 500
+    "number of episodes"
+    seed: int = 0
+    "seed of the first episode; episode k uses seed + k"
+    worlds: int = 64
+    "worlds that are simulated at once"
+    safety: Literal["simulation", "hardware"] = "simulation"
+    "speed limits of planner and safety filter; hardware: walking 0.2 m/s, hands 0.05 m/s"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "arms as trained, or by inverse kinematics"
+    start_fraction: float = 0.0
+    "where the robot starts: 0 as in the demonstrations, 1 the widest ranges of the curriculum"
+    press_m: float | None = None
+    "fixes the squeeze depth, to see how robust the grasp is; drawn for each episode when not given"
+    output: Path | None = None
+    "JSON file for the result"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name in ("episodes", "worlds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+def main(config: Config) -> int:
+    """Run the episodes, print the result and write it. Returns 0 when all were run, 130 when it was stopped before."""
+    from trainer.evaluating import evaluate, report
+    from trainer.interrupt import stop_on_signals
+
+    with stop_on_signals() as stop:
+        results, wall_s = evaluate(config, lambda: stop.requested)
+    text = report(config, results, wall_s)
+    if config.output is not None:
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        config.output.write_text(text + "\n")
+    print(text)
+    return 0 if len(results) == config.episodes else 130
