@@ -2,7 +2,8 @@
 
 import pytest
 from fake_client import FakeClient
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -47,12 +48,21 @@ def test_that_losing_the_keyboard_releases_every_key(view: SceneView, window: Ma
     assert "Click the picture" in window.view.banner.text()
 
 
+def key_event(down: bool, key: Qt.Key, scan_code: int, shift: bool = False) -> QKeyEvent:
+    """As the display server sends it: with the scan code of the key."""
+    kind = QEvent.Type.KeyPress if down else QEvent.Type.KeyRelease
+    modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    return QKeyEvent(kind, key, modifier, scan_code, 0, 0)
+
+
 def test_that_shift_does_not_rename_a_key_that_is_held(view: SceneView, client: FakeClient) -> None:
-    QTest.keyPress(view, Qt.Key.Key_W)
-    QTest.keyPress(view, Qt.Key.Key_Shift, Qt.KeyboardModifier.ShiftModifier)
-    assert client.keys() == ("shift", "w")
-    QTest.keyRelease(view, Qt.Key.Key_W, Qt.KeyboardModifier.ShiftModifier)
+    view.keyPressEvent(key_event(True, Qt.Key.Key_1, 10))
+    view.keyPressEvent(key_event(True, Qt.Key.Key_Shift, 50, shift=True))
+    assert client.keys() == ("1", "shift")
+    view.keyReleaseEvent(key_event(False, Qt.Key.Key_Exclam, 10, shift=True))
     assert client.keys() == ("shift",)
+    view.keyReleaseEvent(key_event(False, Qt.Key.Key_Shift, 50))
+    assert client.keys() == ()
 
 
 def test_that_only_keys_with_a_meaning_are_sent(view: SceneView, client: FakeClient) -> None:

@@ -1,0 +1,66 @@
+"""The window with the real session worker: another process, real messages, a world without physics."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PyQt6.QtCore import QSettings, Qt
+from pytestqt.qtbot import QtBot
+
+from app.main_window import MainWindow
+from app.state import CLOSE_TIMEOUT_S, AppState
+from trainer.session.client import SessionClient
+
+LOAD_MS = 60_000
+"The worker imports torch first"
+
+
+@pytest.fixture
+def real(qtbot: QtBot, settings: QSettings, tmp_path: Path) -> Iterator[MainWindow]:
+    """A window whose worker has loaded a session of the fake backend."""
+    state = AppState(SessionClient)
+    state.configure(backend="fake", dataset=str(tmp_path / "real.hdf5"), operator="Ada")
+    window = MainWindow(state, settings, runs_root=tmp_path / "runs")
+    qtbot.addWidget(window)
+    window.show()
+    state.begin()
+    qtbot.waitUntil(lambda: state.session == "ready", timeout=LOAD_MS)
+    yield window
+    window.close()
+
+
+def test_that_a_session_starts_stops_and_ends_with_the_window(real: MainWindow, qtbot: QtBot) -> None:
+    state = real._state
+    assert state.scene is not None
+    assert {item.name for item in state.scene.objects} >= {"box", "table"}
+    qtbot.mouseClick(real.session.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: state.session == "running" and state.telemetry is not None and state.telemetry.time_s > 0.2)
+    assert state.telemetry is not None
+    assert state.telemetry.recording == "recording"
+    qtbot.mousePress(real.stops.soft, Qt.MouseButton.LeftButton)
+    qtbot.mouseRelease(real.stops.soft, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: state.stop_shown == "soft" and state.stop_round_trip_ms is not None)
+    assert "SOFT STOP latched" in real.stops.state_label.text()
+    qtbot.mouseClick(real.stops.clear, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: state.stop_shown == "none")
+    qtbot.mousePress(real.stops.hard, Qt.MouseButton.LeftButton)
+    qtbot.mouseRelease(real.stops.hard, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: state.stop_shown == "hard")
+    worker = [child for child in psutil.Process().children() if "trainer.session.worker" in " ".join(child.cmdline())]
+    assert len(worker) == 1
+    real.close()
+    worker[0].wait(CLOSE_TIMEOUT_S)
+    assert not worker[0].is_running()
+
+
+def test_that_a_killed_worker_is_told_and_replaced(real: MainWindow, qtbot: QtBot) -> None:
+    state = real._state
+    worker = next(c for c in psutil.Process().children() if "trainer.session.worker" in " ".join(c.cmdline()))
+    worker.kill()
+    qtbot.waitUntil(lambda: len(real.problems.dialogs) == 1)
+    assert "signal 9" in real.problems.dialogs[0].problem.cause
+    assert state.session == "ended"
+    real.session.start.click()
+    qtbot.waitUntil(lambda: state.session == "running", timeout=LOAD_MS)
+    real.problems.dialogs[0].close()
