@@ -119,6 +119,12 @@ class FakeBackend:
         self._check_open()
         self._force = force_w.clone()
 
+    def set_gravity(self, gravity_w: Tensor) -> None:
+        """Checked and otherwise without effect: nothing falls here."""
+        self._check_open()
+        if tuple(gravity_w.shape) != (self._num_worlds, 3):
+            raise ValueError(f"gravity must be ({self._num_worlds}, 3), got {tuple(gravity_w.shape)}")
+
     def snapshot(self) -> bytes:
         """Every tensor, as safetensors bytes."""
         self._check_open()
