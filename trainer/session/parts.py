@@ -83,9 +83,9 @@ def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
     check_backend_name(backend)
     if backend == "fake":
         return PoseHolder()
-    from core.control.whole_body import load_default
+    from core.control.whole_body import WholeBodyController
 
-    return load_default(num_worlds, arms="ik" if name == "ik_arms" else "policy")
+    return WholeBodyController.load_default(num_worlds, arms="ik" if name == "ik_arms" else "learned")
 
 
 class PoseHolder:
