@@ -20,6 +20,8 @@ JOBS: dict[str, Job] = {
     "run": Job("trainer.jobs.run", "the live loop without a window: run episodes and print what happens"),
     "collect": Job("trainer.jobs.collect", "record demonstrations, many worlds at once"),
     "dataset": Job("trainer.jobs.dataset", "info, check, replay, merge, trim, delete, undo on recorded data"),
+    "pretrain": Job("trainer.jobs.pretrain", "train a planner on recorded demonstrations"),
+    "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
     "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
@@ -69,7 +71,9 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
     """Parse a job's options into its Config and run it. A mistake in the input prints cause and remedy, no trace."""
     module = importlib.import_module(JOBS[name].module)
     try:
-        config: Any = parse(module.Config, name, module.__doc__, arguments)
+        presets: dict[str, Any] = getattr(module, "PRESETS", {})
+        default, rest = take_preset(arguments, presets)
+        config: Any = parse(module.Config, name, describe(module.__doc__, presets), rest, default)
         return int(module.main(config))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -81,11 +85,39 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
         return 1
 
 
-def parse(config: Any, name: str, description: str | None, arguments: Sequence[str]) -> Any:
+def take_preset(arguments: Sequence[str], presets: dict[str, Any]) -> tuple[Any, list[str]]:
+    """The config that `--preset NAME` names (None without one), whose values are the defaults of the other options.
+
+    Raises ValueError for a name that is not a preset of the job.
+    """
+    rest = list(arguments)
+    for i, argument in enumerate(rest):
+        flag, _, name = argument.partition("=")
+        if presets and flag == "--preset":
+            name = name or "".join(rest[i + 1 : i + 2])
+            if name not in presets:
+                raise ValueError(f"preset {name!r} does not exist; known: {', '.join(presets)}")
+            del rest[i : i + (1 if "=" in argument else 2)]
+            return presets[name], rest
+    return None, rest
+
+
+def describe(text: str | None, presets: dict[str, Any]) -> str:
+    """A job's help text with its presets."""
+    text = text or ""
+    return (
+        f"{text}\n\n--preset {'|'.join(presets)}: start from these values; other options change them."
+        if presets
+        else text
+    )
+
+
+def parse(config: Any, name: str, description: str | None, arguments: Sequence[str], default: Any = None) -> Any:
     """Options of one subcommand by tyro; exits with 2 and a message on wrong usage."""
     import tyro
 
-    return tyro.cli(config, prog=f"refine-dp {name}", description=description, args=list(arguments))
+    given = {} if default is None else {"default": default}
+    return tyro.cli(config, prog=f"refine-dp {name}", description=description, args=list(arguments), **given)
 
 
 def has_display(environment: dict[str, str] | None = None, platform: str = sys.platform) -> bool:

@@ -89,3 +89,57 @@ class EpisodeProgress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._bar.stop()
+
+
+class StepProgress:
+    """Progress of a job that takes steps: bar, rate, time left and a note; lines without a terminal."""
+
+    def __init__(
+        self, title: str, total: int, done: int = 0, console: Console | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """`done` steps were taken before: they count for the bar, not for the rate."""
+        self.total = total
+        self.done = done
+        self.note = ""
+        self._before = done
+        self._title = title
+        self._now = now
+        self._console = console or Console()
+        self._started_s = now()
+        self._printed_s = now()
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task(title, total=total, completed=done, text="")
+
+    @property
+    def per_second(self) -> float:
+        """Steps a second since the start of this run."""
+        elapsed = self._now() - self._started_s
+        return (self.done - self._before) / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def text(self) -> str:
+        """What stands beside the bar."""
+        left_s = (self.total - self.done) / self.per_second if self.per_second > 0 else math.inf
+        return f"{self.per_second:.1f}/s   {self.note}   {format_duration(left_s)} left"
+
+    def update(self, done: int, note: str) -> None:
+        """Steps done of the total, and what to say about them."""
+        self.done, self.note = done, note
+        self._bar.update(self._task, completed=done, text=self.text)
+        if not self._console.is_terminal and self._now() - self._printed_s >= LINE_PERIOD_S:
+            self._printed_s = self._now()
+            self._console.print(f"{self._title} {done}/{self.total}   {self.text}", highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> "StepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._bar.stop()

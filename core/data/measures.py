@@ -6,12 +6,12 @@ worst and the best known. Here cells are those of the task's start variables, be
 a planner meets, and the reference is as many starts drawn uniformly from the task's range.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.data.dataset import Dataset
+from core.data.dataset import Episode
 from core.data.schema import ROBOT
 
 BINS = 4
@@ -74,13 +74,13 @@ def start_variables(robot_pose: np.ndarray, object_pose: np.ndarray) -> np.ndarr
     return np.stack([np.linalg.norm(offset, axis=1), bearing, heading], axis=1)
 
 
-def recorded_starts(dataset: Dataset, object_name: str) -> np.ndarray:
-    """`start_variables` (E, 3) of every episode of a data set."""
+def recorded_starts(episodes: Iterable[Episode], object_name: str) -> np.ndarray:
+    """`start_variables` (E, 3) of recorded episodes (a `Dataset` is one of those)."""
     names = [
         f"initial_state/articulation/{ROBOT}/root_pose",
         f"initial_state/rigid_object/{object_name}/root_pose",
     ]
-    poses = [[arrays[name][0] for name in names] for arrays in (episode.arrays(names) for episode in dataset)]
+    poses = [[arrays[name][0] for name in names] for arrays in (episode.arrays(names) for episode in episodes)]
     robot, thing = np.array(poses, float).reshape(-1, 2, 7).transpose(1, 0, 2)
     return start_variables(robot, thing)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.data.dataset import Dataset
+from core.data.dataset import Dataset, Episode
 from core.data.errors import DatasetError
 from core.data.schema import DatasetSpec, EpisodeInfo
 
@@ -35,20 +35,14 @@ class Recording:
 
 
 def read_recording(
-    dataset: Dataset, episodes: int | None = None, successes_only: bool = True, seed: int | None = None
+    dataset: Dataset, episodes: int | None = None, successes_only: bool = True, uuids: Sequence[str] | None = None
 ) -> Recording:
-    """Episodes of a data set in memory: the first ones, or with a seed a random choice.
+    """Episodes of a data set in memory: the first ones, or exactly those with some uuids, in that order.
 
     Only successes by default, as in the paper (B53). Raises DatasetError when there are fewer than asked for.
     """
-    chosen = [e for e in dataset if (e.info.success or not successes_only) and e.info.num_samples > 0]
-    what = "successful episodes" if successes_only else "episodes"
-    if not chosen or (episodes is not None and len(chosen) < episodes):
-        raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {episodes or 1} are needed: collect more")
-    if seed is not None:
-        order = np.random.default_rng(seed).permutation(len(chosen))
-        chosen = [chosen[i] for i in order]
-    chosen = chosen[:episodes]
+    first = uuids is None
+    chosen = _first_episodes(dataset, episodes, successes_only) if first else _episodes_with(dataset, uuids)
     spec = dataset.spec
     names = [f"obs/{name}" for name in spec.observation_sizes]
     observations, actions = [], []
@@ -63,6 +57,25 @@ def read_recording(
         np.concatenate(actions).astype(np.float32),
         np.array([len(a) for a in actions]),
     )
+
+
+def _first_episodes(dataset: Dataset, count: int | None, successes_only: bool) -> list[Episode]:
+    chosen = [e for e in dataset if (e.info.success or not successes_only) and e.info.num_samples > 0]
+    what = "successful episodes" if successes_only else "episodes"
+    if not chosen or (count is not None and len(chosen) < count):
+        raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {count or 1} are needed: collect more")
+    return chosen[:count]
+
+
+def _episodes_with(dataset: Dataset, uuids: Sequence[str]) -> list[Episode]:
+    known = {episode.info.uuid: episode for episode in dataset}
+    missing = [uuid for uuid in uuids if uuid not in known]
+    if missing:
+        raise DatasetError(
+            f"{dataset.path} no longer has {len(missing)} of the {len(uuids)} episodes that were used before "
+            f"(the first: uuid {missing[0]}): restore them with `refine-dp dataset undo`, or start anew"
+        )
+    return [known[uuid] for uuid in uuids]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ def test_that_a_recording_holds_the_blocks_in_order(tmp_path):
     assert np.array_equal(recording.actions[4], samples[4]["actions"])
     assert read_recording(Dataset(tmp_path / "d.hdf5"), successes_only=False).lengths.tolist() == [20, 5, 7]
     assert read_recording(Dataset(tmp_path / "d.hdf5"), 1).lengths.tolist() == [20]
+    uuids = [info.uuid for info in recording.infos][::-1]
+    assert read_recording(Dataset(tmp_path / "d.hdf5"), uuids=uuids).lengths.tolist() == [7, 20]
+    with pytest.raises(DatasetError, match="no longer has 1 of the 2 episodes"):
+        read_recording(Dataset(tmp_path / "d.hdf5"), uuids=[uuids[0], "gone"])
     with pytest.raises(DatasetError, match="has 2 successful episodes, 3 are needed: collect more"):
         read_recording(Dataset(tmp_path / "d.hdf5"), 3)
 

@@ -1,0 +1,91 @@
+"""The evaluator on a made-up world whose hands move in a known way."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from core.backends.fake import FakeBackend
+from core.rigid import quat_from_rotvec, quat_mul
+from core.rollout import EpisodeEnd
+from core.tasks.scene import Scene
+from core.tasks.terms import points_in_base, rotations_in_base
+from core.types import Command
+from trainer.evaluation import EpisodeResult, Evaluation, Meter
+
+
+def result(seed, success, duration_s=10.0, reason="time limit", **changes):
+    values = {"stage": "", "hand_position_error_m": 0.01, "hand_orientation_error_rad": 0.1, "hand_speed_m_s": 0.2}
+    return EpisodeResult(
+        seed, success, "success" if success else reason, duration_s, hand_jerk_m_s3=1.0, **{**values, **changes}
+    )
+
+
+def test_that_episodes_add_up():
+    results = [result(i, True, duration_s=10.0 + i) for i in range(5)]
+    results += [result(5, False, reason="robot fell"), result(6, False, stage="lift"), result(7, False, stage="lift")]
+    evaluation = Evaluation.of(results)
+    assert evaluation.success_rate == 5 / 8
+    assert evaluation.ci95 == (pytest.approx(0.3057, abs=1e-3), pytest.approx(0.8632, abs=1e-3))
+    assert evaluation.task_time_s == 12.0
+    assert evaluation.task_time_quartiles_s == (10.0, 11.0, 12.0, 13.0, 14.0)
+    assert evaluation.failures == {"time limit (lift)": 2, "robot fell": 1}
+    assert evaluation.failed_seeds == (5, 6, 7)
+    assert math.isnan(Evaluation.of([result(0, False)]).task_time_s)
+    with pytest.raises(ValueError, match="no episode was finished"):
+        Evaluation.of([])
+
+
+def follow(meter, states, sent, world_count, active=None):
+    """Play states of successive control periods past a meter."""
+    active = torch.ones(world_count, dtype=torch.bool) if active is None else active
+    for tick, state in enumerate(states):
+        if tick % 5 == 0:
+            meter.command_sent(SimpleNamespace(sent=sent))
+        rollout = SimpleNamespace(state=state, active=active, ticks=tick + 1, episode_index=list(range(world_count)))
+        meter.tick(rollout)
+
+
+def test_that_hands_are_measured():
+    """World 0 moves its hands at 0.3 m/s; world 1 at t^3 with jerk 6; both stay off the command by known amounts."""
+    backend = FakeBackend(Scene("empty"), 2)
+    start = backend.read_state()
+    command = Command(
+        torch.zeros(2, 3),
+        points_in_base(start, start.hand_pos_w) + torch.tensor([0.0, 0.03, 0.04]),
+        quat_mul(
+            rotations_in_base(start, start.hand_quat_w), quat_from_rotvec(torch.tensor([0.2, 0.0, 0.0])).expand(2, 2, 4)
+        ),
+        torch.zeros(2, 2),
+    )
+    states = []
+    for tick in range(20):
+        t = 0.02 * (tick + 1)
+        state = start.clone()
+        state.hand_pos_w = state.hand_pos_w.double()
+        state.hand_pos_w[0, :, 0] += 0.3 * t
+        state.hand_pos_w[1, :, 0] += t**3
+        state.hand_pos_w = state.hand_pos_w.float()
+        states.append(state)
+    meter = Meter(SimpleNamespace(), 2)
+    meter._trail = meter._trail.double()
+    follow(meter, states, command, 2)
+    for world in range(2):
+        meter.episode_ended(EpisodeEnd(world, world, 10 + world, True, "success", 0.4))
+    first, second = meter.results
+    assert (first.seed, second.seed) == (10, 11)
+    assert first.hand_speed_m_s == pytest.approx(0.3, rel=1e-3)
+    assert second.hand_jerk_m_s3 == pytest.approx(6.0, rel=0.1)
+    assert first.hand_orientation_error_rad == pytest.approx(0.2, rel=1e-3)
+    off = [math.dist((0.3 * 0.1 * k, 0, 0), (0, 0.03, 0.04)) for k in range(1, 5)]
+    assert first.hand_position_error_m == pytest.approx(sum(off) / 4, rel=1e-3)
+
+
+def test_that_worlds_without_an_episode_are_not_measured():
+    start = FakeBackend(Scene("empty"), 2).read_state()
+    command = Command(torch.zeros(2, 3), torch.ones(2, 2, 3), start.hand_quat_w.clone(), torch.zeros(2, 2))
+    meter = Meter(SimpleNamespace(), 2)
+    follow(meter, [start] * 10, command, 2, active=torch.tensor([True, False]))
+    assert meter._sums[0].abs().sum() > 0
+    assert meter._sums[1].abs().sum() == 0

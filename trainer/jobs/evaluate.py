@@ -1,0 +1,71 @@
+"""Measure a planner in simulation: success with its interval, time, tracking errors, and why episodes fail."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """Each seed is one episode, run to its end: slow episodes count as much as fast ones."""
+
+    checkpoint: Path | None = None
+    "a planner (.safetensors), or a run folder of pretrain: its planner.safetensors; none: the heuristic"
+    task: str = "box_pickup"
+    "name of the task"
+    episodes: int = 500
+    "number of episodes"
+    seed: int = 100_000
+    "seed of the first episode, the others follow; demonstrations usually begin at 0, so these are fresh"
+    json: Path | None = None
+    "file for the result"
+    worlds: int = 64
+    "episodes simulated at once"
+    executed_steps: int = 8
+    "Ta, commands of a chunk that are executed before the next one is planned"
+    sampler: Literal["stored", "ddim", "ddpm"] = "stored"
+    "how chunks are sampled; stored: as the checkpoint says"
+    sampling_steps: int = 10
+    "levels of ddim, when asked for here"
+    start_fraction: float = 0.0
+    "0 the start ranges of the demonstrations, 1 the widest of the curriculum"
+    safety: Literal["simulation", "hardware"] = "simulation"
+    "limits of commands"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "arms as trained, or by inverse kinematics"
+    backend: Literal["mujoco", "fake"] = "mujoco"
+    "simulator; fake has no physics and serves tests"
+    device: str = "cpu"
+    "where the planner runs: cpu or cuda"
+    runs: Path = Path("runs")
+    "folder in which the run folder is made"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name in ("episodes", "worlds", "executed_steps", "sampling_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        if self.start_fraction < 0:
+            raise ValueError(f"start_fraction must not be negative, got {self.start_fraction}")
+
+
+def main(config: Config) -> int:
+    """Run, print, and write the JSON file. Returns 0, or 130 when it was stopped before all episodes were run."""
+    from trainer.interrupt import stop_on_signals
+    from trainer.policy_evaluation import evaluate_job
+    from trainer.runs import Run
+
+    run = Run.create(config.runs, "evaluate", config, config.seed)
+    print(f"run folder {run.path}")
+    try:
+        with stop_on_signals() as stop:
+            complete = evaluate_job(config, run, lambda: stop.requested)
+    except BaseException as error:
+        run.status("failed", f"{type(error).__name__}: {error}")
+        run.close()
+        raise
+    run.status("finished" if complete else "stopped")
+    run.close()
+    return 0 if complete else 130

@@ -1,0 +1,106 @@
+"""Train a planner on recorded demonstrations. Ctrl-C stops cleanly; --resume RUN continues exactly where it stopped.
+
+Writes planner.safetensors and planner.json (averaged weights) into the run folder.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import tyro
+
+from core.policy.config import DitConfig, LearnerConfig, PlannerConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to learn from, what to learn, and how it is watched."""
+
+    dataset: Path | None = None
+    "data set (HDF5) with demonstrations of one task; needed unless a run is resumed"
+    resume: Path | None = None
+    "continue this run folder with its own config; all other options are ignored"
+    episodes: int | None = None
+    "learn from so many episodes, the first ones of the data set; none: from all"
+    successes_only: bool = True
+    "leave failed episodes out"
+    validation_fraction: float = 0.1
+    "share of the episodes that are only validated on"
+    seed: int = 0
+    "of weights, noise, order and split"
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
+    learner: tyro.conf.OmitArgPrefixes[LearnerConfig] = field(default_factory=LearnerConfig)
+    validate_every: int = 500
+    "steps between two validation losses"
+    evaluate_episodes: int = 64
+    "episodes of a closed-loop evaluation in simulation; 0: none"
+    evaluate_every: int = 0
+    "steps between two closed-loop evaluations; 0: only one at the end"
+    evaluate_seed: int = 90_000
+    "seed of the first episode of every closed-loop evaluation"
+    executed_steps: int = 8
+    "commands of a chunk that are executed before the next one is planned, in evaluations"
+    backend: str = "mujoco"
+    "simulator of the evaluations; fake has no physics and serves tests"
+    device: str = "auto"
+    "cpu, cuda, or auto: cuda where there is one"
+    threads: int = 0
+    "threads of the network on a CPU, 0: as many as torch likes"
+    runs: Path = Path("runs")
+    "folder in which the run folder is made"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.episodes is not None and self.episodes < 1:
+            raise ValueError(f"episodes must be at least 1, got {self.episodes}")
+        if not 0.0 <= self.validation_fraction < 1.0:
+            raise ValueError(f"validation_fraction must lie in [0, 1), got {self.validation_fraction}")
+        for name in ("validate_every", "executed_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("seed", "evaluate_episodes", "evaluate_every", "evaluate_seed", "threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+
+
+PRESETS: dict[str, Config] = {
+    "quick": Config(episodes=50, learner=LearnerConfig(steps=6000)),
+    "paper": Config(
+        episodes=1000,
+        planner=PlannerConfig(dit=DitConfig(layers=6)),
+        learner=LearnerConfig(steps=60_000, learning_rate=3e-4, warmup_steps=1000, ema_decay=0.9995),
+        evaluate_episodes=100,
+        evaluate_every=10_000,
+    ),
+}
+"""quick: 50 demonstrations in minutes on two cores; paper: 1000 demonstrations, hours."""
+
+
+def main(config: Config) -> int:
+    """Train until done or stopped. Returns 0, or 130 when it was stopped before the end."""
+    from trainer.interrupt import stop_on_signals
+    from trainer.pretraining import pretrain
+    from trainer.runs import Run
+
+    resumed = config.resume is not None
+    if config.resume is not None:
+        run = Run.open(config.resume)
+        config = run.config(Config)
+        run.status("running", "resumed")
+    elif config.dataset is None:
+        raise ValueError("a data set is needed: --dataset PATH (or --resume RUN to go on with a stopped run)")
+    else:
+        run = Run.create(config.runs, "pretrain", config, config.seed)
+    print(f"run folder {run.path}")
+    try:
+        with stop_on_signals() as stop:
+            complete = pretrain(config, run, lambda: stop.requested, resumed)
+    except BaseException as error:
+        run.status("failed", f"{type(error).__name__}: {error}")
+        run.close()
+        raise
+    run.status("finished" if complete else "stopped")
+    run.close()
+    if not complete:
+        print(f"stopped; go on with: refine-dp pretrain --resume {run.path}")
+    return 0 if complete else 130
