@@ -1,18 +1,19 @@
-"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording]`."""
+"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy]`."""
 
 import sys
 
 import tyro
 
-from tests.benchmarks import bench_env_steps, bench_recording, bench_time_step
+from tests.benchmarks import bench_env_steps, bench_policy, bench_recording, bench_time_step
 
 
 def main() -> int:
     if len(sys.argv) == 1:
         status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
-        return bench_recording.main(bench_recording.RecordingConfig()) or status
+        status = bench_recording.main(bench_recording.RecordingConfig()) or status
+        return bench_policy.main(bench_policy.PolicyConfig()) or status
     return tyro.extras.subcommand_cli_from_dict(
-        {"env-steps": env_steps, "time-step": time_step, "recording": recording}
+        {"env-steps": env_steps, "time-step": time_step, "recording": recording, "policy": policy}
     )
 
 
@@ -29,6 +30,11 @@ def time_step(config: tyro.conf.OmitArgPrefixes[bench_time_step.TimeStepConfig])
 def recording(config: tyro.conf.OmitArgPrefixes[bench_recording.RecordingConfig]) -> int:
     """Episodes and samples per second that the recorder writes."""
     return bench_recording.main(config)
+
+
+def policy(config: tyro.conf.OmitArgPrefixes[bench_policy.PolicyConfig]) -> int:
+    """Training samples per second of planners against a reference, latency of a chunk."""
+    return bench_policy.main(config)
 
 
 if __name__ == "__main__":
