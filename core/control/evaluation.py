@@ -34,6 +34,41 @@ UPRIGHT = 0.6
 """Cosine of the tilt beyond which the robot counts as fallen."""
 
 
+class ArmDriver(Protocol):
+    """What moves the arms while the legs are measured."""
+
+    def reset(self, worlds: Tensor) -> Tensor:
+        """New motions in some worlds; the arm positions (M, 14) at which they begin."""
+        ...
+
+    def targets(self, state: WorldState) -> Tensor:
+        """Arm joint targets (N, 14) of the next control period."""
+        ...
+
+    def measure(self, state: WorldState, command: FootstepCommand) -> None:
+        """Look at the state that the targets led to."""
+        ...
+
+
+class JointArms:
+    """Arms between random collision-free poses, in joint space; measures nothing."""
+
+    def __init__(self, motion: ArmMotion) -> None:
+        self.motion = motion
+
+    def reset(self, worlds: Tensor) -> Tensor:
+        """Random poses."""
+        self.motion.reset(worlds)
+        return self.motion.target[worlds]
+
+    def targets(self, state: WorldState) -> Tensor:
+        """Joint positions on the way to the next pose."""
+        return self.motion.update()
+
+    def measure(self, state: WorldState, command: FootstepCommand) -> None:
+        """Nothing to measure."""
+
+
 class LegController(Protocol):
     """What walks: pi_lower, its teacher, the model-based baseline."""
 
@@ -152,7 +187,8 @@ class _Samples:
 class WalkEvaluation:
     """Lets a controller walk and reports."""
 
-    def __init__(self, config: WalkEvaluationConfig, num_threads: int = 1) -> None:
+    def __init__(self, config: WalkEvaluationConfig, num_threads: int = 1, arms: ArmDriver | None = None) -> None:
+        """`arms` moves the arms; without it they move between random poses."""
         self.config = config
         n = config.num_worlds
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -160,12 +196,16 @@ class WalkEvaluation:
         self.backend = MujocoBackend(self.scene, n, num_threads)
         self.planner = FootstepPlanner(n)
         self.commands = WalkCommands(n, config.commands, self.generator)
-        bank = collision_free_poses(config.arms.poses, config.arms.spread_rad, config.seed)
-        self.arms = ArmMotion(n, bank, config.arms, self.generator)
+        self.arms = arms or self._joint_arms()
         self.meter = DistanceMeter(n)
         self._joints = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
         self._no_damping = torch.zeros(n, dtype=torch.bool)
         self._gripper = torch.zeros(n, 2)
+
+    def _joint_arms(self) -> JointArms:
+        c = self.config
+        bank = collision_free_poses(c.arms.poses, c.arms.spread_rad, c.seed)
+        return JointArms(ArmMotion(c.num_worlds, bank, c.arms, self.generator))
 
     def run(self, controller: LegController) -> WalkReport:
         """Walk until `walking_s` is reached."""
@@ -185,9 +225,8 @@ class WalkEvaluation:
 
     def _start(self, worlds: Tensor, controller: LegController) -> None:
         m = len(worlds)
-        self.arms.reset(worlds)
         initial = default_initial_state(self.scene, m)
-        initial.joint_pos[:, ARMS] = self.arms.target[worlds]
+        initial.joint_pos[:, ARMS] = self.arms.reset(worlds)
         physics = Physics.nominal(m)
         physics.payload_kg = self.config.payload_kg * torch.rand(m, 2, generator=self.generator)
         self.backend.reset(worlds, initial, physics)
@@ -209,7 +248,7 @@ class WalkEvaluation:
         self.meter.duration += CONTROL_PERIOD_S
         command = self.planner.update(state, velocity)
         self._joints[:, LEGS] = controller.act(state, command)
-        self._joints[:, ARMS] = self.arms.update()
+        self._joints[:, ARMS] = self.arms.targets(state)
         if self.config.kick_m_s > 0:
             share = CONTROL_PERIOD_S / self.config.kick_interval_s
             kicked = (torch.rand(self.config.num_worlds, generator=self.generator) < share).nonzero().squeeze(-1)
@@ -222,6 +261,7 @@ class WalkEvaluation:
     ) -> None:
         state = self.backend.read_state()
         down = fallen(state) | diverged
+        self.arms.measure(state, command)
         touch_down = (command.swing != STAND) & (command.countdown_s < 1.5 * CONTROL_PERIOD_S) & ~down
         if bool(touch_down.any()):
             samples.position.append(placement_error(state, command)[touch_down])

@@ -1,0 +1,199 @@
+"""Measure the controllers and write the table: walking, falls, hand tracking, and the baselines without learning."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.control.evaluation import LegController, WalkEvaluationConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure. Without options: the shipped controllers and the baselines."""
+
+    runs: tuple[Path, ...] = ()
+    "folders with controller.safetensors (and teacher.safetensors) of further trainings, lower or upper"
+    shipped: Path = Path("assets/controllers")
+    "folder of lower.safetensors and upper.safetensors"
+    walking_s: float = 2000.0
+    "simulated seconds of steps for each row, once without and once with velocity kicks"
+    hands_s: float = 600.0
+    "simulated seconds of steps for each arm controller"
+    kick_m_s: float = 0.25
+    "velocity kicks, uniform +- per horizontal axis, every 2 s on average"
+    worlds: int = 100
+    "robots side by side"
+    threads: int = 0
+    "simulator threads, 0: all cores"
+    seed: int = 20_000
+    "seed of commands, loads, arm motions and kicks, the same for every row"
+    baselines: bool = True
+    "also measure the model-based walk and inverse kinematics"
+    json_path: Path = Path("assets/controllers/evaluation.json")
+    "where the numbers are written; rows that are not measured now are kept"
+    table: Path = Path("docs/controllers.md")
+    "where the table is written"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.walking_s <= 0 or self.hands_s <= 0 or self.worlds < 1:
+            raise ValueError("walking_s, hands_s and worlds must be positive")
+
+
+@dataclass(frozen=True)
+class LegEntry:
+    """A leg controller to measure."""
+
+    key: str
+    label: str
+    make: Callable[[int], LegController] = field(compare=False)
+    "from the number of worlds"
+    about: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def main(config: Config) -> int:
+    """Measure, write JSON and table. Returns 0."""
+    import torch
+
+    from trainer.controller_table import write_table
+
+    torch.set_num_threads(1)
+    stored = _load(config.json_path)
+    for entry in leg_entries(config):
+        print(f"legs: {entry.label}", flush=True)
+        stored.setdefault("legs", {})[entry.key] = {"label": entry.label, **entry.about, **measure_legs(entry, config)}
+        _store(config.json_path, stored)
+    for key, label, make in arm_entries(config):
+        print(f"arms: {label}", flush=True)
+        stored.setdefault("arms", {})[key] = {"label": label, **measure_arms(make, config)}
+        _store(config.json_path, stored)
+    stored["settings"] = {"walking_s": config.walking_s, "kick_m_s": config.kick_m_s, "seed": config.seed}
+    _store(config.json_path, stored)
+    write_table(stored, config.table)
+    print(f"wrote {config.table} and {config.json_path}")
+    return 0
+
+
+def leg_entries(config: Config) -> list[LegEntry]:
+    """Every leg controller that the options name."""
+    from core.control.lower import LowerController
+    from core.control.lower_teacher import TeacherController
+    from core.control.model_based import ModelBasedController
+
+    entries = []
+    shipped = config.shipped / "lower.safetensors"
+    if shipped.is_file():
+        entries.append(LegEntry("shipped", "π_lower, shipped", lambda n: LowerController.load(shipped), about(shipped)))
+    for run in config.runs:
+        path, teacher = run / "controller.safetensors", run / "teacher.safetensors"
+        if not path.is_file():
+            raise FileNotFoundError(f"{run} has no controller.safetensors: give folders that train-controller wrote")
+        facts = about(path)
+        if facts["kind"] != "lower_controller":
+            continue
+        name = f"{facts['method']} seed {facts['seed']}"
+        entries.append(LegEntry(name, f"π_lower, {name}", lambda n, p=path: LowerController.load(p), facts))
+        if teacher.is_file():
+            label = f"teacher seed {facts['seed']} (sees the reference)"
+            entries.append(LegEntry(label, label, lambda n, p=teacher: TeacherController.load(p, n), facts))
+    if config.baselines:
+        entries.append(LegEntry("model-based", "reference with feedback, no learning", ModelBasedController))
+    return entries
+
+
+def about(path: Path) -> dict[str, Any]:
+    """Seed, method and cost of a training, from the JSON beside its checkpoint."""
+    header = json.loads(path.with_suffix(".json").read_text())
+    metadata = header["metadata"]
+    training = metadata.get("training", {})
+    return {
+        "kind": header["layout"]["kind"],
+        "method": metadata.get("config", {}).get("method", "ppo"),
+        "seed": metadata.get("seed"),
+        "cpu_minutes": training.get("cpu_minutes"),
+        "steps": training.get("steps"),
+    }
+
+
+def walk_config(config: Config, walking_s: float, kick_m_s: float) -> WalkEvaluationConfig:
+    """Settings of one measurement."""
+    return WalkEvaluationConfig(num_worlds=config.worlds, walking_s=walking_s, kick_m_s=kick_m_s, seed=config.seed)
+
+
+def measure_legs(entry: LegEntry, config: Config) -> dict[str, Any]:
+    """Walk without and with kicks."""
+    from core.control.evaluation import WalkEvaluation
+
+    reports = {}
+    for name, kick in (("calm", 0.0), ("kicked", config.kick_m_s)):
+        evaluation = WalkEvaluation(walk_config(config, config.walking_s, kick), config.threads)
+        report = evaluation.run(entry.make(config.worlds))
+        evaluation.close()
+        reports[name] = asdict(report)
+        print(
+            f"  {name}: feet {100 * report.placement_median_m:.2f} / {100 * report.placement_p95_m:.2f} cm, "
+            f"distance {100 * report.distance_ratio:.1f} %, {report.falls} falls in {report.walking_s:.0f} s",
+            flush=True,
+        )
+    return reports
+
+
+def arm_entries(config: Config) -> list[tuple[str, str, Callable[[], Any]]]:
+    """Every arm controller that the options name."""
+    from core.control.ik_arms import IkArmController
+    from core.control.upper import UpperController
+
+    entries: list[tuple[str, str, Callable[[], Any]]] = []
+    shipped = config.shipped / "upper.safetensors"
+    if shipped.is_file():
+        entries.append(("shipped", "π_upper, shipped", lambda: UpperController.load(shipped)))
+    for run in config.runs:
+        path = run / "controller.safetensors"
+        facts = about(path)
+        if facts["kind"] == "upper_controller":
+            label = f"seed {facts['seed']}"
+            entries.append((label, f"π_upper, {label}", lambda p=path: UpperController.load(p)))
+    if config.baselines:
+        entries.append(("ik", "inverse kinematics", IkArmController))
+        entries.append(
+            ("ik_gravity", "inverse kinematics + gravity", lambda: IkArmController(gravity_compensation=True))
+        )
+    return entries
+
+
+def measure_arms(make: Callable[[], Any], config: Config) -> dict[str, Any]:
+    """Hand errors standing and walking on the shipped legs; the grasp and contact measurements on a fixed base."""
+    from core.control.upper_evaluation import UpperEvaluationConfig, evaluate_upper
+
+    from core.control.hand_evaluation import evaluate_hands
+    from core.control.lower import LowerController
+
+    results: dict[str, Any] = {"fixed_base": evaluate_upper(make, UpperEvaluationConfig(threads=config.threads))}
+    legs = config.shipped / "lower.safetensors"
+    if legs.is_file():
+        hands, walk = evaluate_hands(
+            LowerController.load(legs), make(), walk_config(config, config.hands_s, 0.0), config.threads
+        )
+        results["hands"], results["walk"] = asdict(hands), asdict(walk)
+        print(
+            f"  standing {100 * hands.standing_m[0]:.2f} cm, walking {100 * hands.walking_m[0]:.2f} cm, "
+            f"{walk.falls} falls",
+            flush=True,
+        )
+    return results
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _store(path: Path, stored: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Config()))
