@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+# ruff: noqa: E501
 INTRODUCTION = """# The low-level controllers, measured
 
 Written by `refine-dp evaluate-controller`; do not edit by hand. Numbers: `assets/controllers/evaluation.json`.

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool
@@ -25,6 +25,7 @@ from core.control.footsteps import (
 from core.control.lower_teacher import placement_error, swing_in_stance
 from core.control.lower_training import MIN_TRUNK_HEIGHT_M, kick
 from core.control.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.whole_body import LegController
 from core.rigid import wrap_angle
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEGS
 from core.tasks.scene import Scene
@@ -34,6 +35,7 @@ UPRIGHT = 0.6
 """Cosine of the tilt beyond which the robot counts as fallen."""
 
 
+@runtime_checkable
 class ArmDriver(Protocol):
     """What moves the arms while the legs are measured."""
 
@@ -67,18 +69,6 @@ class JointArms:
 
     def measure(self, state: WorldState, command: FootstepCommand) -> None:
         """Nothing to measure."""
-
-
-class LegController(Protocol):
-    """What walks: pi_lower, its teacher, the model-based baseline."""
-
-    def reset(self, worlds: Tensor) -> None:
-        """Begin anew in the chosen worlds."""
-        ...
-
-    def act(self, state: WorldState, command: FootstepCommand) -> Tensor:
-        """Leg joint targets (N, 12)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -274,13 +264,15 @@ class WalkEvaluation:
             self._start(down.nonzero().squeeze(-1), controller)
 
     def _report(self, samples: _Samples) -> WalkReport:
-        position, yaw = torch.cat(samples.position), torch.cat(samples.yaw)
+        nothing = torch.full((1,), math.nan)  # a robot that never got to the end of a step
+        position = torch.cat(samples.position or [nothing])
+        yaw = torch.cat(samples.yaw or [nothing])
         walking_s = samples.walking_ticks * CONTROL_PERIOD_S
         low, high = poisson_interval(samples.falls, walking_s / 1000.0)
         return WalkReport(
             simulated_s=samples.ticks * CONTROL_PERIOD_S,
             walking_s=walking_s,
-            steps=len(position),
+            steps=sum(map(len, samples.position)),
             placement_median_m=float(position.median()),
             placement_p95_m=float(position.quantile(0.95)),
             placement_yaw_median_rad=float(yaw.median()),

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from core.control.arm_bank import build_bank
 from core.control.arm_chain import join_arms
-from core.control.evaluation import LegController, WalkEvaluation, WalkEvaluationConfig, WalkReport
+from core.control.evaluation import WalkEvaluation, WalkEvaluationConfig, WalkReport
 from core.control.footsteps import STAND, FootstepCommand
 from core.control.hand_commands import CommandConfig, FreeCommands
 from core.control.upper import ArmController, arms_of, hand_sides
+from core.control.whole_body import LegController
 from core.rigid import rotation_error
 from core.types import CONTROL_PERIOD_S, WorldState
 

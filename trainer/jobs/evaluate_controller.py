@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from core.control.evaluation import LegController, WalkEvaluationConfig
+from core.control.evaluation import WalkEvaluationConfig
+from core.control.whole_body import LegController
 
 
 @dataclass(frozen=True)
@@ -166,10 +167,9 @@ def arm_entries(config: Config) -> list[tuple[str, str, Callable[[], Any]]]:
 
 def measure_arms(make: Callable[[], Any], config: Config) -> dict[str, Any]:
     """Hand errors standing and walking on the shipped legs; the grasp and contact measurements on a fixed base."""
-    from core.control.upper_evaluation import UpperEvaluationConfig, evaluate_upper
-
     from core.control.hand_evaluation import evaluate_hands
     from core.control.lower import LowerController
+    from core.control.upper_evaluation import UpperEvaluationConfig, evaluate_upper
 
     results: dict[str, Any] = {"fixed_base": evaluate_upper(make, UpperEvaluationConfig(threads=config.threads))}
     legs = config.shipped / "lower.safetensors"

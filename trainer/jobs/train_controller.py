@@ -1,6 +1,7 @@
 """Train the upper or the lower body controller. Ctrl-C stops cleanly; --resume RUN continues exactly where it stopped.
 
-Writes controller.safetensors and controller.json into the run folder, or into --out.
+Writes controller.safetensors and controller.json into the run folder, or into --out; for the lower body also
+teacher.safetensors, which only serves evaluations.
 """
 
 import signal
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from core.control import lower, upper
+from core.control import lower, lower_teacher, upper
 from core.control.lower_learner import LowerLearner, LowerLearnerConfig
 from core.control.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
@@ -234,6 +235,10 @@ def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: Tr
     }
     path = (options.out or run.path) / "controller.safetensors"
     save_checkpoint(path, actor.state_dict(), _deployed_layout(config), metadata)
+    if isinstance(learner, LowerLearner) and isinstance(config, LowerJob) and config.learner.method != "scratch":
+        own = metadata | {"actor_hidden": list(config.learner.teacher.actor_hidden)}
+        teacher = learner.teacher.actor.state_dict()
+        save_checkpoint(path.with_name("teacher.safetensors"), teacher, lower_teacher.LAYOUT, own)
     return path
 
 

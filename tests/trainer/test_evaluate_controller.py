@@ -1,0 +1,77 @@
+"""The controllers' evaluation as a job at toy size, and its table."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.control import lower
+from core.rl.checkpoint import save_checkpoint
+from core.rl.networks import Actor, ActorCriticConfig
+from trainer.controller_table import arms_table, legs_table, page
+from trainer.jobs.evaluate_controller import Config, leg_entries, main
+
+REPORT = {
+    "placement_median_m": 0.0123, "placement_p95_m": 0.031, "distance_ratio": 0.987, "turn_ratio": float("nan"),
+    "falls_per_1000_s": 1.5, "falls_interval": [0.3, 4.4],
+}  # fmt: skip
+
+
+def checkpoint(folder: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    actor = Actor(lower.LAYOUT.obs_size, 12, ActorCriticConfig(actor_hidden=(16,)))
+    metadata = {
+        "actor_hidden": [16],
+        "timing": {"swing_s": 0.36, "double_support_s": 0.08},
+        "seed": seed,
+        "config": {"method": "scratch"},
+        "training": {"cpu_minutes": 12.0, "steps": 1000},
+    }
+    save_checkpoint(folder / "controller.safetensors", actor.state_dict(), lower.LAYOUT, metadata)
+    return folder
+
+
+def test_that_rows_show_errors_in_cm_and_falls_with_their_interval():
+    table = legs_table({"a": {"label": "legs a", "calm": REPORT, "kicked": REPORT, "cpu_minutes": 12.3}})
+    assert table.splitlines()[-1] == (
+        "| legs a | 1.23 / 3.10 | 1.23 / 3.10 | 98.7 % | - | 1.5 [0.3, 4.4] | 1.5 [0.3, 4.4] | 12 |"
+    )
+    grasp = [{"success": 3, "episodes": 4}, {"success": 4, "episodes": 4}]
+    arms = arms_table({"ik": {"label": "ik", "fixed_base": {"grasp": grasp}}})
+    assert arms.splitlines()[-1] == "| ik | - | - | - | - | - | 75-100 % |"
+
+
+def test_that_the_page_can_be_made_from_stored_numbers_alone():
+    stored = {"settings": {"walking_s": 2000.0, "kick_m_s": 0.25, "seed": 1}, "legs": {}, "arms": {}}
+    assert page(stored).startswith("# The low-level controllers")
+
+
+def test_that_run_folders_become_rows_with_their_seed(tmp_path: Path):
+    runs = tuple(checkpoint(tmp_path / f"run{seed}", seed) for seed in (3, 4))
+    entries = leg_entries(Config(runs=runs, shipped=tmp_path, baselines=False))
+    assert [entry.key for entry in entries] == ["scratch seed 3", "scratch seed 4"]
+
+
+def test_that_a_folder_without_a_controller_is_refused(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"controller\.safetensors"):
+        leg_entries(Config(runs=(tmp_path,), shipped=tmp_path))
+
+
+def test_that_the_job_writes_numbers_and_table(tmp_path: Path):
+    config = Config(
+        runs=(checkpoint(tmp_path / "run", 3),),
+        shipped=tmp_path,
+        walking_s=2.0,
+        worlds=3,
+        threads=1,
+        baselines=False,
+        json_path=tmp_path / "evaluation.json",
+        table=tmp_path / "controllers.md",
+    )
+    assert main(config) == 0
+    stored = json.loads(config.json_path.read_text())
+    row = stored["legs"]["scratch seed 3"]
+    assert row["calm"]["walking_s"] >= 2.0
+    assert row["kicked"]["falls"] >= 1
+    assert "π_lower, scratch seed 3" in config.table.read_text()
