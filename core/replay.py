@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.backends.base import InitialState, Physics, SimulatedBackend
+from core.backends.base import Backend, InitialState, Physics
 from core.control.safety import SafetyFilter
 from core.data.dataset import Episode
 from core.data.errors import DatasetError
@@ -153,7 +153,7 @@ def distances(state: WorldState, recorded: InitialState) -> list[float]:
 
 
 def replay_commands(
-    episode: Episode, task: Task, backend: SimulatedBackend, controller: Controller, safety: SafetyFilter
+    episode: Episode, task: Task, backend: Backend, controller: Controller, safety: SafetyFilter
 ) -> Replayed:
     """Run the recorded commands through the loop from the recorded start, one world; open loop, so errors may grow."""
     arrays = episode.arrays()
@@ -177,7 +177,7 @@ def replay_commands(
     return _result(episode, comparison.success, comparison.recorded, np.array(comparison.rows))
 
 
-def replay_states(episode: Episode, task: Task, backend: SimulatedBackend) -> Replayed:
+def replay_states(episode: Episode, task: Task, backend: Backend) -> Replayed:
     """Put the backend into every recorded state and compare what it shows with what was recorded."""
     arrays = episode.arrays()
     recorded = initial_states(arrays, "states")

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from core.data.errors import DatasetError
+
 
 class Job(NamedTuple):
     """A subcommand: the module with `Config` and `main(config) -> int`, and one line of help."""
@@ -78,7 +80,7 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, DatasetError) as error:
         if os.environ.get("REFINE_DP_TRACE"):
             raise
         print(f"refine-dp {name}: {error}\n(set REFINE_DP_TRACE=1 for the trace)", file=sys.stderr)

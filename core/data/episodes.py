@@ -1,12 +1,8 @@
 """The writer of a data set: records many worlds at once, keeps, discards, undoes, recovers after a crash."""
 
-import fcntl
-import getpass
 import json
 import logging
 import os
-import socket
-import time
 import uuid as uuids
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,11 +14,13 @@ import h5py
 import numpy as np
 
 from core.data.append_file import AppendFile, Contents, recover
-from core.data.errors import DatasetError, DatasetFullError, DatasetLockedError, DatasetMismatchError
+from core.data.columns import as_stored, derived_fields, trimmed, unpacked
+from core.data.errors import DatasetError, DatasetFullError, DatasetMismatchError
 from core.data.hdf5_encode import Appender
 from core.data.hdf5_read import addresses, attributes, group_at, open_file, read_arrays
 from core.data.history import History, Kind, Operation, apply, name_of, next_version
 from core.data.journal import Journal, JournalEpisode, begin_record, read_journal, sample_record
+from core.data.lock import release_lock, take_lock
 from core.data.schema import (
     FORMAT_VERSION,
     LABEL_FAILURE,
@@ -45,11 +43,6 @@ JOURNAL_LIMIT_BYTES = 64_000_000
 def journal_path(path: Path) -> Path:
     """Holds the open episodes of a data set while it is written."""
     return path.with_name(path.name + ".journal")
-
-
-def lock_path(path: Path) -> Path:
-    """Locked by the one process that writes."""
-    return path.with_name(path.name + ".lock")
 
 
 def _utc_now() -> datetime:
@@ -110,16 +103,13 @@ class OpenEpisode:
 class DatasetWriter:
     """One process's right to change a data set. Use as a context manager or call `close`. Not for several threads."""
 
-    def __init__(
-        self, file: AppendFile, spec: DatasetSpec, lock: int, fsync: Callable[[int], None], now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, file: AppendFile, spec: DatasetSpec, lock: int, now: Callable[[], datetime]) -> None:
         self.spec = spec
         self.dtype = spec.sample_dtype()
         self.recovered: tuple[EpisodeInfo, ...] = ()
         "episodes that a killed writer had left open"
         self._file = file
         self._lock = lock
-        self._fsync = fsync
         self._now = now
         self._history = History.from_json(file.contents.history)
         self._open: dict[int, OpenEpisode] = {}
@@ -139,12 +129,12 @@ class DatasetWriter:
         """Open a data set for recording (spec) or only for editing (spec None); create makes a missing one.
 
         Takes over after a crash: what a killed writer had open becomes episodes labelled 'recovered'.
-        Raises DatasetLockedError, DatasetMismatchError, DatasetDamagedError, DatasetFullError, FileNotFoundError.
+        Raises DatasetMismatchError, DatasetDamagedError, DatasetFullError, FileNotFoundError.
         """
         path = Path(path)
         if not path.exists() and (spec is None or not create):
             raise FileNotFoundError(f"data set {path} does not exist")
-        lock = _take_lock(path)
+        lock = take_lock(path)
         file: AppendFile | None = None
         try:
             if not path.exists():
@@ -157,12 +147,12 @@ class DatasetWriter:
             on_disk = _spec_of(file)
             if spec is not None:
                 spec.check_fits(on_disk, str(path))
-            writer = cls(file, spec or on_disk, lock, fsync, now)
+            writer = cls(file, spec or on_disk, lock, now)
             writer._recover_open_episodes()
         except BaseException:
             if file is not None:
                 file.close()
-            _release_lock(lock, path)
+            release_lock(lock, path)
             raise
         return writer
 
@@ -203,8 +193,8 @@ class DatasetWriter:
     def begin(self, start: EpisodeStart) -> OpenEpisode:
         """Start an episode; any number may be open. Raises DatasetFullError when its start cannot be written."""
         arrays = {f"initial_state/{k}": np.asarray(v, np.float32)[None] for k, v in start.initial_state.items()}
-        arrays |= {f"physics/{k}": _stored(v) for k, v in start.physics.items()}
-        arrays |= {f"task_parameters/{k}": _stored(v) for k, v in start.task_parameters.items()}
+        arrays |= {f"physics/{k}": as_stored(v) for k, v in start.physics.items()}
+        arrays |= {f"task_parameters/{k}": as_stored(v) for k, v in start.task_parameters.items()}
         meta = {
             "seed": start.seed,
             "source": start.source,
@@ -233,7 +223,7 @@ class DatasetWriter:
     def finish(self, episode: OpenEpisode, success: bool, reason: str, label: str) -> EpisodeInfo:
         """Add a finished episode (called by the episode)."""
         (info,) = self._add(
-            "keep", [(_columns(episode.rows, self.dtype), episode.arrays, episode.meta)], [(success, reason, label)]
+            "keep", [(unpacked(episode.rows, self.dtype), episode.arrays, episode.meta)], [(success, reason, label)]
         )
         self.forget(episode)
         return info
@@ -327,7 +317,7 @@ class DatasetWriter:
         with open_file(self.path) as file:
             group = group_at(file, f"data/{name}")
             links = addresses(group)
-            links["rewards"] = out.dataset(_derived(info.num_samples, success)["rewards"])
+            links["rewards"] = out.dataset(derived_fields(info.num_samples, success)["rewards"])
             address = out.group(links, attributes(group) | info.attributes())
         operation = self._operation("label", (info.version,), (old.version,))
         self._commit(operation, out, {info.version: address}, 0)
@@ -345,8 +335,8 @@ class DatasetWriter:
         out = self._file.appender()
         with open_file(self.path) as file:
             group = group_at(file, f"data/{name}")
-            arrays = _trimmed(read_arrays(group), start, stop)
-            arrays |= _derived(info.num_samples, info.success)
+            arrays = trimmed(read_arrays(group), start, stop)
+            arrays |= derived_fields(info.num_samples, info.success)
             address = out.group(out.tree(arrays), attributes(group) | info.attributes())
         operation = self._operation("trim", (info.version,), (old.version,))
         self._commit(operation, out, {info.version: address}, info.num_samples - old.num_samples)
@@ -375,7 +365,7 @@ class DatasetWriter:
         if self._journal is not None:
             self._journal.close(remove=not self._open)
         self._file.close()
-        _release_lock(self._lock, self.path)
+        release_lock(self._lock, self.path)
         self._lock = -1
 
     def __enter__(self) -> "DatasetWriter":
@@ -395,7 +385,7 @@ class DatasetWriter:
         for (columns, arrays, meta), (success, reason, label) in zip(episodes, judgements):
             name = episode_name(self._history.next_index + len(infos))
             info = self._make_info(name, columns, meta, success, reason, label)
-            everything = {**columns, **_derived(info.num_samples, success), **arrays}
+            everything = {**columns, **derived_fields(info.num_samples, success), **arrays}
             addresses[info.version] = out.group(out.tree(everything), info.attributes())
             infos.append(info)
         operation = self._operation(kind, added=tuple(addresses))
@@ -484,34 +474,7 @@ class DatasetWriter:
 def _recovered_parts(
     episode: JournalEpisode, dtype: np.dtype
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
-    return _columns(episode.rows, dtype), episode.arrays, episode.meta
-
-
-def _columns(rows: Sequence[bytes], dtype: np.dtype) -> dict[str, np.ndarray]:
-    """(T, ...) arrays by field of T packed samples."""
-    table = np.frombuffer(b"".join(rows), dtype)
-    assert dtype.names is not None
-    return {name: table[name] for name in dtype.names}
-
-
-def _derived(count: int, success: bool) -> dict[str, np.ndarray]:
-    rewards, dones = np.zeros(count, np.float32), np.zeros(count, np.uint8)
-    rewards[-1], dones[-1] = float(success), 1
-    return {"rewards": rewards, "dones": dones}
-
-
-def _trimmed(arrays: Mapping[str, np.ndarray], start: int, stop: int) -> dict[str, np.ndarray]:
-    fixed = ("initial_state/", "physics/", "task_parameters/")
-    result = {name: array if name.startswith(fixed) else array[start:stop] for name, array in arrays.items()}
-    for name in arrays:
-        if name.startswith("initial_state/"):
-            result[name] = arrays[name.replace("initial_state/", "states/", 1)][start : start + 1]
-    return result
-
-
-def _stored(value: Any) -> np.ndarray:
-    array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
+    return unpacked(episode.rows, dtype), episode.arrays, episode.meta
 
 
 def _info(file: h5py.File, where: str) -> EpisodeInfo:
@@ -529,38 +492,3 @@ def _spec_of(file: AppendFile) -> DatasetSpec:
     if "env_args" not in file.data_attributes:
         raise DatasetMismatchError(f"{file.path} has no env_args: it was not recorded by this program")
     return DatasetSpec.from_env_args(file.data_attributes["env_args"])
-
-
-def _take_lock(path: Path) -> int:
-    """Lock the data set; the system releases the lock of a process that died."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    where = lock_path(path)
-    for _ in range(100):
-        fd = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(fd, 4096, 0).decode(errors="replace").strip() or "another process"
-            os.close(fd)
-            raise DatasetLockedError(
-                f"{path} is being written by {owner}: stop that recording first, or choose another data set"
-            ) from None
-        if where.exists() and os.fstat(fd).st_ino == where.stat().st_ino:
-            break
-        os.close(fd)  # its owner removed it between our open and our lock
-    else:
-        raise DatasetLockedError(f"{where} keeps changing: another program creates and removes it")
-    os.ftruncate(fd, 0)
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    try:
-        os.pwrite(
-            fd, f"process {os.getpid()} of {getpass.getuser()} on {socket.gethostname()} since {since}".encode(), 0
-        )
-    except OSError:  # a full disk: the lock holds without the note
-        logger.warning("could not note the owner in %s", where)
-    return fd
-
-
-def _release_lock(fd: int, path: Path) -> None:
-    lock_path(path).unlink(missing_ok=True)
-    os.close(fd)

@@ -11,7 +11,6 @@ from core.data.check import CheckLimits, check
 from core.data.dataset import Dataset, Episode
 from core.data.edit import compact, merge
 from core.data.episodes import DatasetWriter, journal_path
-from core.data.errors import DatasetError
 from core.data.history import Operation
 from core.data.journal import read_journal
 from core.data.schema import EpisodeInfo
@@ -175,13 +174,6 @@ Config = (
 
 def main(config: Config) -> int:
     """Run one of the operations. Returns the exit status: 0 done, 1 findings or nothing done."""
-    try:
-        return _run(config)
-    except DatasetError as error:
-        raise ValueError(str(error)) from error  # the command line shows ValueError as cause and remedy
-
-
-def _run(config: Config) -> int:
     match config:
         case Info():
             return show_info(config)
@@ -308,7 +300,7 @@ def _replay(config: Replay, dataset: Dataset, episode: Episode) -> dict[str, Any
     from trainer.session.parts import load_controller, make_backend
 
     task = make_task(dataset.spec.task, 1)
-    backend: Any = make_backend(config.backend, task)
+    backend = make_backend(config.backend, task)
     try:
         if config.mode == "states":
             result = replay_states(episode, task, backend)

@@ -11,8 +11,9 @@ import pytest
 from recording import make_samples, make_spec, make_start, record
 
 from core.data.dataset import Dataset
-from core.data.episodes import DatasetWriter, journal_path, lock_path
+from core.data.episodes import DatasetWriter, journal_path
 from core.data.errors import DatasetLockedError, DatasetMismatchError
+from core.data.lock import lock_path
 from core.data.schema import EPISODE_ATTRIBUTES, DatasetSpec, EpisodeInfo
 
 
