@@ -34,9 +34,9 @@ MAX_POSITION = 1e3
 MAX_VELOCITY = 1e3
 """Bound of every velocity coordinate (m/s, rad/s); the fastest joint is rated 18 rad/s."""
 
-MAX_CACHED_WORLDS = 64
-"""Up to here every world keeps its MuJoCo data (180 kB), which saves recomputing kinematics at the start of a step;
-with more worlds fetching the data from memory costs more than that saves (measured; the results are the same bits)."""
+MAX_CACHED_WORLDS = 256
+"""Up to here every world keeps its MuJoCo data (180 kB), so that kinematics are not computed twice at the border of two
+steps; with more worlds fetching the data from memory costs as much as that saves. The results are the same bits."""
 
 _NUMERIC_WARNINGS = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),

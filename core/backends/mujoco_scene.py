@@ -12,6 +12,8 @@ from core.tasks.scene import BoxObject, Scene
 
 FLOOR = "floor"
 FLOOR_FRICTION = 1.0
+_ARENA_BYTES = 4 * 2**20
+"For contacts and constraints of one world: a robot that stands uses 66 kB; MuJoCo would reserve 16 MB."
 _TORSIONAL_M = 0.02
 _ROLLING_M = 0.0001
 _FIXED_PRIORITY = 1
@@ -79,6 +81,7 @@ def _set_options(spec: mujoco.MjSpec, solver: SolverOptions) -> None:
     option.impratio = solver.impratio
     option.iterations = solver.iterations
     option.ls_iterations = solver.ls_iterations
+    spec.memory = _ARENA_BYTES
 
 
 def _add_surroundings(spec: mujoco.MjSpec) -> None:
