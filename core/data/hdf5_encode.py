@@ -123,7 +123,7 @@ def _datatype(dtype: np.dtype) -> bytes:
             raise ValueError(f"cannot store arrays of {dtype}; float32, float64, integers and bool can be")
 
 
-_VARIABLE_STRING = struct.pack("<BBBBI", 0x19, 0x01, 0x01, 0, 16) + struct.pack("<BBBBI", 0x13, 0x10, 0, 0, 1)
+_VARIABLE_STRING = struct.pack("<BBBBI", 0x19, 0x01, 0x01, 0, 16) + _fixed_point(1, signed=False)
 
 
 def _global_heap(items: Sequence[bytes]) -> bytes:

@@ -50,6 +50,15 @@ def test_that_the_library_reads_what_was_encoded(tmp_path_factory, attributes, m
             np.testing.assert_array_equal(item[()], array)
 
 
+@pytest.mark.parametrize("value", ["text", True, 3, 2.5, np.arange(3, dtype=np.float32)])
+def test_that_attribute_types_are_those_that_the_library_writes(tmp_path, value):
+    out = Appender(SUPERBLOCK_SIZE)
+    write(tmp_path / "ours.hdf5", out, out.group({}, {"a": value}))
+    with h5py.File(tmp_path / "ours.hdf5", "r") as ours, h5py.File(tmp_path / "theirs.hdf5", "w") as theirs:
+        theirs.attrs["a"] = value
+        assert ours.attrs.get_id("a").get_type() == theirs.attrs.get_id("a").get_type()
+
+
 def test_that_other_types_are_refused():
     with pytest.raises(ValueError, match="cannot store arrays of complex128"):
         Appender(SUPERBLOCK_SIZE).dataset(np.zeros(3, complex))
