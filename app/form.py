@@ -175,7 +175,7 @@ class ConfigForm(QWidget, Generic[C]):
 
     changed = pyqtSignal()
 
-    def __init__(self, cls: type[C], initial: C | None = None, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(self, cls: type[C], initial: C | None = None, hidden: tuple[str, ...] = (), columns: int = 1) -> None:
         """A form for `cls`. Hidden fields keep the values of `initial` (or their defaults)."""
         super().__init__()
         if not is_dataclass(cls):
@@ -185,24 +185,26 @@ class ConfigForm(QWidget, Generic[C]):
         self._editors: dict[str, Editor] = {}
         self._problems: dict[str, QLabel] = {}
         self._problem = _error_label()
-        self._build(tuple(f for f in fields(cls) if f.name not in hidden), initial)
+        self._build(tuple(f for f in fields(cls) if f.name not in hidden), initial, columns)
         self.validate()
 
-    def _build(self, shown: tuple[Field[Any], ...], initial: C | None) -> None:
+    def _build(self, shown: tuple[Field[Any], ...], initial: C | None, columns: int) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        form = QFormLayout()
-        form.setSpacing(METRICS.gap)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        row = QHBoxLayout()
+        row.setSpacing(2 * METRICS.gap)
+        forms = [_form_layout() for _ in range(columns)]
+        for form in forms:
+            row.addLayout(form, 1)
         hints, docs = get_type_hints(self._cls), field_docs(self._cls)
-        for f in shown:
+        for index, f in enumerate(shown):
             editor = make_editor(hints[f.name])
-            self._add_row(form, f, editor, docs.get(f.name, ""))
+            self._add_row(forms[index * columns // len(shown)], f, editor, docs.get(f.name, ""))
             value = _initial_value(f, initial)
             if value is not MISSING:
                 editor.set_value(value)
             editor.edited.connect(self._on_edited)
-        layout.addLayout(form)
+        layout.addLayout(row)
         layout.addWidget(self._problem)
 
     def _add_row(self, form: QFormLayout, f: Field[Any], editor: Editor, doc: str) -> None:
@@ -260,6 +262,13 @@ class ConfigForm(QWidget, Generic[C]):
     def _on_edited(self) -> None:
         self.validate()
         self.changed.emit()
+
+
+def _form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setSpacing(METRICS.gap)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
 
 
 def _initial_value(f: Field[Any], initial: object | None) -> Any:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+DEFAULT_DATASET = Path("data") / "box_pickup.hdf5"
+"Recorded to and browsed at first, below the folder in which the window was started"
 NO_DISPLAY = 3
 "Exit status when no window can open: the caller may run the same loop headless"
 
@@ -66,11 +68,14 @@ def run_window(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: window.close())
     window.show()
     QTimer.singleShot(0, state.begin)
-    if options.dataset is not None:
-        state.choose_dataset(options.dataset)
+    remembered = settings.value("dataset")
+    state.configure(operator=str(settings.value("operator", "")))
+    state.choose_dataset((options.dataset or Path(str(remembered or DEFAULT_DATASET))).absolute())
     try:
         return app.exec()
     finally:
+        settings.setValue("dataset", str(state.dataset or ""))
+        settings.setValue("operator", state.settings.operator)
         state.close()
         errors.uninstall()
         handler.close()

@@ -126,8 +126,10 @@ class MainWindow(QMainWindow):
         row.setContentsMargins(2 * METRICS.margin, METRICS.gap, METRICS.margin, METRICS.gap)
         titles = QVBoxLayout()
         titles.setSpacing(0)
+        titles.addStretch(1)
         titles.addWidget(label("REFINE-DP Studio", "heading"))
         titles.addWidget(label("Booster T1 · F1 shows every shortcut", "muted"))
+        titles.addStretch(1)
         row.addLayout(titles)
         row.addStretch(1)
         row.addWidget(self.stops)
@@ -151,6 +153,7 @@ class MainWindow(QMainWindow):
             | QDockWidget.DockWidgetFeature.DockWidgetFloatable
             | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         dock.setWidget(_scrolled(widget) if scrolled else widget)
         self.addDockWidget(area, dock)
         self.docks[title] = dock

@@ -22,11 +22,11 @@ class Metrics:
     radius: int = 5
     control_height: int = 28
     stop_height: int = 44
-    stop_width: int = 165
+    stop_width: int = 180
     side_width: int = 350
     session_height: int = 500
     recording_height: int = 350
-    plots_width: int = 440
+    plots_width: int = 480
     plot_height: int = 56
     browser_height: int = 270
     dialog_width: int = 560
@@ -61,6 +61,8 @@ class Theme:
     on_accent: str
     good: str
     warning: str
+    caution: str
+    "warnings as text on a panel"
     on_warning: str
     danger: str
     danger_hover: str
@@ -90,6 +92,7 @@ DARK = Theme(
     on_accent="#08131f",
     good="#45c08a",
     warning="#f2b04a",
+    caution="#f2b04a",
     on_warning="#201400",
     danger="#e5484d",
     danger_hover="#f2656a",
@@ -113,6 +116,7 @@ LIGHT = Theme(
     on_accent="#ffffff",
     good="#17804f",
     warning="#e09a22",
+    caution="#8f5700",
     on_warning="#241700",
     danger="#cf2b33",
     danger_hover="#b01f27",

@@ -32,6 +32,7 @@ class ShortcutsDialog(QDialog):
 def _grid(rows: list[tuple[str, str, str]]) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(2 * METRICS.gap)
+    grid.setVerticalSpacing(METRICS.tight)
     for row, (menu, keys, text) in enumerate(rows):
         grid.addWidget(label(menu, "muted"), row, 0)
         grid.addWidget(label(keys, "key"), row, 1)

@@ -8,9 +8,9 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from app.state import AppState
 from app.theme import METRICS
 from app.widgets.roles import label, set_property
-from core.teleop.keyboard import BINDINGS, Binding
+from core.teleop.keyboard import BINDINGS, Binding, Group
 
-GROUPS = {
+GROUPS: dict[Group, str] = {
     "walk": "Walk",
     "select": "Which hand",
     "hands": "Move hands",
@@ -18,6 +18,7 @@ GROUPS = {
     "grippers": "Grippers",
     "session": "Session",
 }
+COLUMNS: tuple[tuple[Group, ...], ...] = (("walk",), ("select", "grippers"), ("hands",), ("rotate",), ("session",))
 KEY_TEXT = {
     "up": "↑", "down": "↓", "left": "←", "right": "→", "page_up": "PgUp", "page_down": "PgDn", "home": "Home",
     "end": "End", "shift": "Shift", "space": "Space", "escape": "Esc", "return": "Enter", "delete": "Del", "f12": "F12",
@@ -42,8 +43,13 @@ class CheatSheet(QWidget):
         columns = QHBoxLayout()
         columns.setSpacing(3 * METRICS.gap)
         ordered = sorted(BINDINGS, key=lambda b: list(GROUPS).index(b.group))
-        for group, bindings in groupby(ordered, key=lambda b: b.group):
-            columns.addLayout(self._build_group(GROUPS[group], list(bindings)))
+        groups = {group: list(bindings) for group, bindings in groupby(ordered, key=lambda b: b.group)}
+        for together in COLUMNS:
+            column = QVBoxLayout()
+            for group in together:
+                column.addLayout(self._build_group(GROUPS[group], groups[group]))
+            column.addStretch(1)
+            columns.addLayout(column)
         columns.addStretch(1)
         layout.addLayout(columns)
         layout.addStretch(1)
@@ -51,13 +57,14 @@ class CheatSheet(QWidget):
     def _build_group(self, title: str, bindings: list[Binding]) -> QGridLayout:
         grid = QGridLayout()
         grid.setVerticalSpacing(METRICS.tight)
+        grid.setHorizontalSpacing(METRICS.gap)
+        grid.setColumnStretch(1, 1)
         grid.addWidget(label(title, "section"), 0, 0, 1, 2)
         for row, binding in enumerate(bindings, start=1):
             key = label(KEY_TEXT.get(binding.key, binding.key.upper()), "key")
             self._keys[binding.key] = key
             grid.addWidget(key, row, 0)
             grid.addWidget(label(binding.text, "muted"), row, 1)
-        grid.setRowStretch(len(bindings) + 1, 1)
         return grid
 
     @pyqtSlot()

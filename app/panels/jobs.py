@@ -27,7 +27,7 @@ from app.workers.background import Background
 from trainer.jobs.collect import Config
 
 READ_PERIOD_MS = 1000
-DEFAULT_DATASET = Path("demonstrations.hdf5")
+DEFAULT_DATASET = Path("data") / "collected.hdf5"
 TITLES = ("Job", "Started", "State", "Progress", "Says", "Folder")
 PROGRESS_COLUMN = 3
 
@@ -44,7 +44,7 @@ class JobsPanel(QWidget):
         self._launched: list[subprocess.Popen[bytes]] = []
         "kept so that ended ones are reaped"
         self.rows: tuple[JobRow, ...] = ()
-        self.form = ConfigForm(Config, Config(DEFAULT_DATASET, runs=root), hidden=("backend", "runs"))
+        self.form = ConfigForm(Config, Config(DEFAULT_DATASET, runs=root), hidden=("backend", "runs"), columns=2)
         self.start = button("Collect in the background", "primary", "collect")
         self.start.setToolTip("A process of its own: it goes on when the window is closed")
         self.stop = button("Stop job", "discard", "stop_job", "Ask the job to end cleanly; finished episodes are kept")
@@ -60,11 +60,14 @@ class JobsPanel(QWidget):
         layout.setContentsMargins(METRICS.margin, METRICS.gap, METRICS.margin, METRICS.gap)
         layout.setSpacing(2 * METRICS.gap)
         left = QVBoxLayout()
-        left.addWidget(label("Collect demonstrations", "section"))
+        head = QHBoxLayout()
+        head.addWidget(label("Collect demonstrations", "section"))
+        head.addStretch(1)
+        head.addWidget(self.start)
+        left.addLayout(head)
         left.addWidget(self.form)
-        left.addWidget(self.start)
         left.addStretch(1)
-        layout.addLayout(left, 1)
+        layout.addLayout(left, 2)
         right = QVBoxLayout()
         row = QHBoxLayout()
         row.addWidget(label("Runs, newest first (also those started in a terminal)", "section"))

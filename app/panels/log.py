@@ -28,7 +28,7 @@ class LogPanel(QPlainTextEdit):
     @pyqtSlot(str, str)
     def _on_logged(self, level: str, text: str) -> None:
         t = self._theme
-        colour = {"error": t.danger, "warning": t.warning, "debug": t.muted}.get(level, t.text)
+        colour = {"error": t.danger, "warning": t.caution, "debug": t.muted}.get(level, t.text)
         stamp = datetime.now().strftime("%H:%M:%S")
         line = f"<span style='color:{t.muted}'>{stamp}</span> <span style='color:{colour}'>{html.escape(text)}</span>"
         self.appendHtml(line)

@@ -37,13 +37,14 @@ class ViewPanel(QWidget):
         self._meshes_dir = meshes_dir
         self._scene_shown: Scene | None = None
         self._ticks = 0
+        self._was_running = False
         self.view = SceneView()
         self.banner = label("", "banner", "view_banner")
         self.rate = label("", "muted", "view_rate")
         self.follow = _tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
         self.ghosts = _tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
         self.shadows = _tool("Shadows", "shadows", "Shadows: prettier, slower without a graphics card", checked=True)
-        self.home = _tool("Reset view", "reset_view", "Look from the front right again (Ctrl+0)")
+        self.home = _tool("Reset view", "reset_view", "Look from the right again (Ctrl+0)")
         self.shot = _tool("Screenshot", "screenshot", "Save the picture (Ctrl+Shift+S)")
         self.replay_bar = ReplayBar(state)
         self._frame = QFrame()
@@ -83,7 +84,7 @@ class ViewPanel(QWidget):
         state.ticked.connect(self._on_ticked)
         state.scene_changed.connect(self._on_scene_changed)
         state.replay_changed.connect(self._on_replay_changed)
-        state.session_changed.connect(self._show_banner)
+        state.session_changed.connect(self._on_session_changed)
         self.view.key_pressed.connect(self._on_key_pressed)
         self.view.key_released.connect(self._on_key_released)
         self.view.focus_changed.connect(self._on_focus_changed)
@@ -129,6 +130,14 @@ class ViewPanel(QWidget):
         if scene is not None:
             self.show_scene(scene)
         self.replay_bar.setVisible(replay is not None)
+        self._show_banner()
+
+    @pyqtSlot()
+    def _on_session_changed(self) -> None:
+        running = self._state.session == "running"
+        if running and not self._was_running and self._state.settings.source == "keyboard":
+            self.view.setFocus()  # who presses Start to drive need not click the picture as well
+        self._was_running = running
         self._show_banner()
 
     @pyqtSlot()

@@ -134,7 +134,7 @@ class PlotCard(QWidget):
 
     def _show_readout(self) -> None:
         if self._theme is not None:
-            self._legend.setText(" &nbsp;".join(self._chips()))
+            self._legend.setText(" ".join(self._chips()))
 
     def _chips(self) -> list[str]:
         """One entry a line: its colour, name and value; a dashed line's value follows its solid partner's."""

@@ -49,7 +49,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("h", "grippers", "open the selected grippers"),
     Binding("shift", "hands", "hold for slow, precise motion of everything"),
     Binding("space", "session", "soft stop: stand still, hands held"),
-    Binding("escape", "session", "soft stop too (by reflex, to leave a dialog, it does no harm)"),
+    Binding("escape", "session", "soft stop too"),
     Binding("f12", "session", "hard stop: all joints damped"),
     Binding("r", "session", "start recording"),
     Binding("return", "session", "keep the recording"),

@@ -11,6 +11,7 @@ from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from app.scene_pose import Ghosts, ScenePose
+from app.widgets.orbit_camera import HOME_LOOKAT_M
 from app.widgets.scene_view import SceneView
 from core.backends.mujoco_scene import compile_scene
 from core.t1.model import joint_index
@@ -105,10 +106,10 @@ def test_that_the_camera_follows_the_robot_only_when_told_to(view: SceneView) ->
     first = view.screenshot()
     away = ScenePose.standing().base_pos_w + np.array([1.0, 0.0, 0.0])
     view.set_pose(replace(ScenePose.standing(), base_pos_w=away))
-    assert view.orbit_camera.camera.lookat[0] == pytest.approx(1.25)
+    assert view.orbit_camera.camera.lookat[0] == pytest.approx(1.0 + HOME_LOOKAT_M[0])
     view.orbit_camera.following = False
     view.set_pose(ScenePose.standing())
-    assert view.orbit_camera.camera.lookat[0] == pytest.approx(1.25)
+    assert view.orbit_camera.camera.lookat[0] == pytest.approx(1.0 + HOME_LOOKAT_M[0])
     assert changed_pixels(first, view.screenshot()) > 1000
 
 
