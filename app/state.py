@@ -275,7 +275,8 @@ class AppState(QObject):
             for event in self._client.events():
                 self._take(event)
             telemetry = self._client.latest()
-            if telemetry is not None and telemetry is not self.telemetry:
+            # the last words of a worker that died must not bring its session back to life
+            if telemetry is not None and telemetry is not self.telemetry and self._client.alive:
                 self._take_telemetry(telemetry)
             if self._keys_down:
                 self._send_keys()
@@ -352,7 +353,9 @@ class AppState(QObject):
         if event.fatal:
             self.session = "ended"
         self._start_wanted = False
-        self.report(Problem("The session reports a problem", event.what, event.remedy, event.detail))
+        cause, _, remedy = event.what.partition(";")  # messages say what was wrong; what to do
+        remedy = "; ".join(part for part in (remedy.strip(), event.remedy) if part)
+        self.report(Problem("The session reports a problem", cause, remedy, event.detail))
         self.session_changed.emit()
 
     # ------------------------------------------------------------------ what the 3-D view shows
