@@ -95,9 +95,17 @@ class WorldPhysics:
         ):
             if unknown := set(given) - known:
                 raise ValueError(f"{label}: no such object {sorted(unknown)} in {self._scene.name!r}: {sorted(known)}")
-        masses = [physics.payload_kg, *physics.object_mass.values(), *physics.object_size.values()]
-        if any(bool((m < 0).any()) for m in masses):
-            raise ValueError("masses and sizes must not be negative")
+        tensors = [value for value in vars(physics).values() if isinstance(value, Tensor)]
+        tensors += [v for value in vars(physics).values() if isinstance(value, dict) for v in value.values()]
+        if not all(bool(value.isfinite().all()) for value in tensors):
+            raise ValueError("physical parameters must be finite")
+        if bool((physics.payload_kg < 0).any()):
+            raise ValueError(f"payload_kg must not be negative, got {float(physics.payload_kg.min()):.3f}")
+        if any(bool((v <= 0).any()) for v in (*physics.object_mass.values(), *physics.object_size.values())):
+            raise ValueError("masses and sizes of objects must be positive")
+        trunk = self._batch.model.body_mass[self._layout.trunk] + float(physics.trunk_mass_offset_kg.min())
+        if trunk <= 0:
+            raise ValueError(f"trunk mass must stay positive, got {trunk:.3f} kg")
 
     def _write(self, name: str, worlds: np.ndarray, index: tuple, values: np.ndarray) -> None:
         """Set field[worlds, *index]; a field that keeps the model's values stays shared by all worlds."""
@@ -133,8 +141,6 @@ class WorldPhysics:
         """Inertia grows with the mass: the same shape, denser."""
         model, trunk = self._batch.model, self._layout.trunk
         mass = model.body_mass[trunk] + mass_offset
-        if mass.min(initial=1.0) <= 0:
-            raise ValueError(f"trunk mass must stay positive, got {mass.min():.3f} kg")
         ratio = mass / model.body_mass[trunk]
         self._write("body_mass", worlds, (trunk,), mass)
         self._write("body_inertia", worlds, (trunk,), ratio[:, None] * model.body_inertia[trunk])

@@ -1,6 +1,8 @@
 """What only a simulator with contacts promises: forces, per-world physics, damping, isolation of broken worlds."""
 
+import gc
 import math
+import os
 
 import numpy as np
 import pytest
@@ -172,9 +174,8 @@ def test_that_nominal_physics_is_the_model_bit_for_bit_and_stays_shared() -> Non
     randomised.object_size["box"] = torch.tensor([[0.2, 0.2, 0.2]])
     initial = default_initial_state(SCENE, 1)
     nominal.reset(torch.tensor([0]), initial, Physics.nominal(1))
-    assert nominal._batch is not None
-    assert nominal._batch.expanded("body_mass") is None
-    assert nominal._batch.expanded("opt.gravity") is None
+    assert nominal._open().batch.expanded("body_mass") is None
+    assert nominal._open().batch.expanded("opt.gravity") is None
     nominal.reset(torch.tensor([0]), initial, randomised)
     nominal.reset(torch.tensor([0]), initial, Physics.nominal(1))
     a, b = hold(plain, 20), hold(nominal, 20)
@@ -190,6 +191,10 @@ def test_that_impossible_physics_is_refused() -> None:
         getattr(physics, field)[name] = torch.ones(1, 3) if field != "object_mass" else torch.ones(1)
         with pytest.raises(ValueError, match=name):
             backend.reset(torch.tensor([0]), initial, physics)
+    physics = Physics.nominal(1)
+    physics.kp_scale[0, 4] = math.nan
+    with pytest.raises(ValueError, match="finite"):
+        backend.reset(torch.tensor([0]), initial, physics)
     physics = Physics.nominal(1)
     physics.trunk_mass_offset_kg[:] = -50.0
     with pytest.raises(ValueError, match="trunk mass"):
@@ -233,7 +238,7 @@ def test_that_a_broken_number_inside_one_world_stays_there(value: float) -> None
     broken, sound = MujocoBackend(SCENE, 3), MujocoBackend(SCENE, 3)
     for backend in (broken, sound):
         hold(backend, 2)
-    broken._qvel[1, 7] = value
+    broken._open().qvel[1, 7] = value
     target = sound.read_state().clone()
     still = torch.zeros(3, dtype=torch.bool)
     target = JointTarget(target.joint_pos, target.gripper_opening, still)
@@ -255,6 +260,17 @@ def test_that_the_number_of_threads_does_not_change_a_bit() -> None:
     for state in states[1:]:
         assert torch.equal(state.joint_vel, states[0].joint_vel)
         assert torch.equal(state.foot_force_w, states[0].foot_force_w)
+
+
+def test_that_closing_stops_the_threads() -> None:
+    gc.collect()
+    before = len(os.listdir("/proc/self/task"))
+    backend = MujocoBackend(SCENE, 4, num_threads=4)
+    state = hold(backend, 1)
+    assert len(os.listdir("/proc/self/task")) > before
+    backend.close()
+    assert len(os.listdir("/proc/self/task")) == before
+    assert state.joint_pos.isfinite().all()
 
 
 def test_that_a_push_accelerates_the_robot_and_reset_takes_it_off() -> None:
@@ -306,7 +322,7 @@ def test_that_the_lean_model_is_the_same_machine() -> None:
 def test_that_worlds_that_share_their_data_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few worlds keep their MuJoCo data between steps, many share it."""
     kept = hold(MujocoBackend(SCENE, 3), 10)
-    monkeypatch.setattr("core.backends.mujoco.MAX_CACHED_WORLDS", 2)
+    monkeypatch.setattr("core.backends.mujoco_worlds.MAX_CACHED_WORLDS", 2)
     shared = hold(MujocoBackend(SCENE, 3), 10)
     for name in ("joint_vel", "joint_torque", "foot_force_w", "hand_pos_w"):
         assert torch.equal(getattr(kept, name), getattr(shared, name)), name
