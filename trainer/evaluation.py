@@ -38,6 +38,8 @@ class EpisodeResult:
     "mean speed of both hands in the world"
     hand_jerk_m_s3: float
     "root mean square jerk of both hands in the world, at 50 Hz"
+    attempts: int = 0
+    "that the source began (squeezes of the heuristic), 0 for a source that does not count"
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ class Evaluation:
     hand_orientation_error_rad: float
     hand_speed_m_s: float
     hand_jerk_m_s3: float
+    attempts: dict[int, int]
+    "attempts begun -> episodes"
     failures: dict[str, int]
-    "reason -> episodes"
+    "reason, with the stage of a source that has stages -> episodes"
     failed_seeds: tuple[int, ...]
 
     @classmethod
@@ -81,6 +85,7 @@ class Evaluation:
             hand_orientation_error_rad=statistics.fmean(r.hand_orientation_error_rad for r in results),
             hand_speed_m_s=statistics.fmean(r.hand_speed_m_s for r in results),
             hand_jerk_m_s3=statistics.fmean(r.hand_jerk_m_s3 for r in results),
+            attempts=dict(sorted(Counter(r.attempts for r in results).items())),
             failures=dict(reasons.most_common()),
             failed_seeds=tuple(sorted(r.seed for r in results if not r.success)),
         )
@@ -204,6 +209,7 @@ class Meter(Observer):
                 hand_orientation_error_rad=float(self._sums[w, 1] / commands),
                 hand_speed_m_s=float(self._sums[w, 3] / ticks[0]),
                 hand_jerk_m_s3=float((self._sums[w, 4] / ticks[1]).sqrt()),
+                attempts=_attempts(self._source, w),
             )
         )
         self._sums[w], self._ticks[w] = 0.0, 0.0
@@ -213,3 +219,9 @@ def _stage(source: Source, world: int) -> str:
     """Name of the stage that a staged source is in."""
     names, stage = getattr(source, "stage_names", None), getattr(source, "stage", None)
     return names[int(stage[world])] if names is not None and stage is not None else ""
+
+
+def _attempts(source: Source, world: int) -> int:
+    """Attempts that a counting source has begun."""
+    attempts = getattr(source, "attempts", None)
+    return 0 if attempts is None else int(attempts[world])

@@ -2,23 +2,28 @@ import json
 
 import pytest
 
-from trainer.evaluating import EpisodeResult, Evaluation, five_numbers, planner_config, report
+from trainer.evaluating import planner_config, report
+from trainer.evaluation import EpisodeResult, Evaluation, five_numbers
 from trainer.jobs.evaluate_planner import Config
+
+
+def episode(seed, success, reason, duration_s, attempts, stage):
+    return EpisodeResult(seed, success, reason, duration_s, stage, 0.01, 0.1, 0.2, 1.0, attempts)
 
 
 def test_that_an_evaluation_counts_successes_reasons_and_attempts():
     results = [
-        EpisodeResult(3, True, "success", 14.0, 1, "hold"),
-        EpisodeResult(4, False, "time limit", 40.0, 3, "squeeze"),
-        EpisodeResult(5, True, "success", 18.0, 2, "hold"),
-        EpisodeResult(2, False, "robot fell", 6.0, 0, "align"),
+        episode(3, True, "success", 14.0, 1, "hold"),
+        episode(4, False, "time limit", 40.0, 3, "squeeze"),
+        episode(5, True, "success", 18.0, 2, "hold"),
+        episode(2, False, "robot fell", 6.0, 0, "align"),
     ]
 
     evaluation = Evaluation.of(results)
 
     assert evaluation.success_rate == 0.5
     assert evaluation.ci95 == pytest.approx((0.150, 0.850), abs=1e-3)  # Wilson, 2 of 4
-    assert evaluation.task_time_s == (14.0, 15.0, 16.0, 17.0, 18.0)
+    assert evaluation.task_time_quartiles_s == (14.0, 15.0, 16.0, 17.0, 18.0)
     assert evaluation.attempts == {0: 1, 1: 1, 2: 1, 3: 1}
     assert evaluation.failures == {"time limit (squeeze)": 1, "robot fell (align)": 1}
     assert evaluation.failed_seeds == (2, 4)
@@ -40,7 +45,7 @@ def test_that_an_empty_evaluation_is_refused():
 
 
 def test_that_the_report_is_json_with_settings_and_interval():
-    results = [EpisodeResult(3, True, "success", 14.0, 1, "hold")]
+    results = [episode(3, True, "success", 14.0, 1, "hold")]
 
     read = json.loads(report(Config(episodes=1), results, 2.04))
 
