@@ -75,9 +75,13 @@ def yaw_of(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
 
 def matrix_from_quat(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3 3"]:
     """Rotation matrix, (..., 4) -> (..., 3, 3)."""
-    eye = torch.eye(3, dtype=q.dtype, device=q.device)
-    columns = [quat_rotate(q, eye[i].expand(*q.shape[:-1], 3)) for i in range(3)]
-    return torch.stack(columns, dim=-1)
+    w, x, y, z = q.unbind(-1)
+    rows = (
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    )  # fmt: skip
+    return torch.stack(rows, dim=-1).reshape(*q.shape[:-1], 3, 3)
 
 
 def rotation_6d(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 6"]:

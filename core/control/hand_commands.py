@@ -61,6 +61,7 @@ class FreeCommands:
         n = num_worlds
         self._start = torch.zeros(n, 2, 7)
         self._goal = torch.zeros(n, 2, 7)
+        self._ends = torch.zeros(2, n, 2, 7)  # poses (position 3, quaternion 4) of start and goal
         self._straight = torch.zeros(n, dtype=torch.bool)
         self._elapsed, self._duration, self._hold = torch.zeros(n), torch.ones(n), torch.zeros(n)
         self._staircase = torch.zeros(n, dtype=torch.bool)
@@ -76,8 +77,7 @@ class FreeCommands:
         self._staircase[worlds] = torch.rand(m, generator=self._generator) < self._config.staircase_share
         self._tick[worlds] = torch.randint(0, CONTROL_STEPS_PER_COMMAND, (m,), generator=self._generator)
         self._new_segments(worlds)
-        pose = forward_kinematics(self._start[worlds].reshape(-1, 7))
-        self._shown[worlds] = torch.cat((pose.pos, pose.quat), dim=-1).reshape(m, 2, 7)
+        self._shown[worlds] = self._ends[0, worlds]
         return self._start[worlds].clone()
 
     def advance(self) -> tuple[Float[Tensor, "M 3"], Float[Tensor, "M 4"]]:
@@ -98,9 +98,9 @@ class FreeCommands:
         share = (self._elapsed / self._duration).clamp(max=1.0)[:, None, None]
         q = self._start + share * (self._goal - self._start)
         pose = forward_kinematics(q.reshape(-1, 7))
-        first, last = forward_kinematics(self._start.reshape(-1, 7)), forward_kinematics(self._goal.reshape(-1, 7))
+        first, last = self._ends.reshape(2, -1, 7)
         rows = share.expand(-1, 2, -1).reshape(-1, 1)
-        pos, quat = straight_motion(first.pos, first.quat, last.pos, last.quat, rows)
+        pos, quat = straight_motion(first[:, :3], first[:, 3:], last[:, :3], last[:, 3:], rows)
         straight = self._straight[:, None].expand(-1, 2).reshape(-1, 1)
         return torch.where(straight, pos, pose.pos), torch.where(straight, quat, pose.quat)
 
@@ -114,6 +114,8 @@ class FreeCommands:
         after = low + (torch.rand(m, generator=g) * size).long().clamp(max=len(self._bank) - 1)
         self._start[worlds] = self._goal[worlds]
         self._goal[worlds] = self._bank.joint_pos[after]
+        self._ends[0, worlds] = _poses(self._start[worlds])
+        self._ends[1, worlds] = _poses(self._goal[worlds])
         self._index[worlds] = after
         both_near = self._bank.in_workspace[before] & self._bank.in_workspace[after]
         straight = both_near & (torch.rand(m, generator=g) < c.straight_share)
@@ -127,12 +129,17 @@ class FreeCommands:
         return (change / uniform(self._config.joint_speed_rad_s, len(worlds), self._generator)).clamp_min(0.1)
 
     def _straight_time(self, worlds: Tensor) -> Tensor:
-        first = forward_kinematics(self._start[worlds].reshape(-1, 7))
-        last = forward_kinematics(self._goal[worlds].reshape(-1, 7))
-        way = (last.pos - first.pos).norm(dim=-1).reshape(-1, 2).amax(dim=1)
-        turn = rotation_error(first.quat, last.quat).norm(dim=-1).reshape(-1, 2).amax(dim=1)
+        first, last = self._ends[:, worlds]
+        way = (last[..., :3] - first[..., :3]).norm(dim=-1).amax(dim=1)
+        turn = rotation_error(first[..., 3:], last[..., 3:]).norm(dim=-1).amax(dim=1)
         speed = uniform(self._config.straight_speed_m_s, len(worlds), self._generator)
         return torch.maximum(way / speed, turn / self._config.straight_turn_rad_s).clamp_min(0.1)
+
+
+def _poses(arms: Float[Tensor, "M 2 7"]) -> Float[Tensor, "M 2 7"]:
+    """Hand poses (position 3, quaternion 4) of joint values."""
+    pose = forward_kinematics(arms.reshape(-1, 7))
+    return torch.cat((pose.pos, pose.quat), dim=-1).reshape(-1, 2, 7)
 
 
 def straight_motion(
