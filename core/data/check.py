@@ -164,8 +164,8 @@ def _check_times(name: str, arrays: Arrays, spec: DatasetSpec, limits: CheckLimi
     if delay.min() < 0:
         found = f"{delay.min():.3f} s at sample {int(delay.argmin())}"
         yield Finding("error", "command before state", name, "timestamps/command_sent_s", found, "0 s or more")
-    if abs(float(np.median(wall)) - period) < 0.2 * period:  # recorded in real time, not as fast as the computer can
-        yield from _check_steps(name, "timestamps/monotonic_s", wall, period, limits)
+    if abs(float(np.median(wall)) - period) < limits.rate_tolerance * period:  # in real time, not as fast as it can
+        yield from _check_steps(name, "timestamps/monotonic_s", wall, period, limits, "warning")
         late = int((delay > limits.late_command_s).sum())
         if late:
             found = f"{late} samples, up to {delay.max():.3f} s"
@@ -173,13 +173,15 @@ def _check_times(name: str, arrays: Arrays, spec: DatasetSpec, limits: CheckLimi
             yield Finding("warning", "late command", name, "timestamps/command_sent_s", found, allowed)
 
 
-def _check_steps(name: str, field: str, steps: np.ndarray, period: float, limits: CheckLimits) -> Iterator[Finding]:
+def _check_steps(
+    name: str, field: str, steps: np.ndarray, period: float, limits: CheckLimits, level: Level = "error"
+) -> Iterator[Finding]:
     if steps.min() <= 0:
         yield _backwards(name, field, steps)
     gaps = np.flatnonzero(steps > limits.gap_periods * period)
     if len(gaps):
         found = f"{len(gaps)} gaps, the longest {steps.max():.3f} s after sample {int(steps.argmax())}"
-        yield Finding("error", "gap", name, field, found, f"steps of {period:g} s")
+        yield Finding(level, "gap", name, field, found, f"steps of {period:g} s")
 
 
 def _backwards(name: str, field: str, steps: np.ndarray) -> Finding:

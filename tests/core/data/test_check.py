@@ -122,6 +122,23 @@ def test_that_missing_fields_and_wrong_totals_are_found(tmp_path):
     }
 
 
+def test_that_a_stall_of_the_wall_clock_is_a_warning_and_a_gap_in_the_data_an_error(tmp_path):
+    for field, level in (("timestamps/monotonic_s", "warning"), ("timestamps/sim_s", "error")):
+        samples = planted(shift_time(field, 30, 0.2))
+        if field == "timestamps/monotonic_s":
+            shift_time("timestamps/command_sent_s", 30, 0.2)(samples)
+        (finding,) = check(write(tmp_path / f"{level}.hdf5", samples))
+        assert (finding.kind, finding.level) == ("gap", level)
+
+
+def test_that_collection_on_a_busy_computer_is_not_taken_for_real_time(tmp_path):
+    samples = make_samples(60, 0)
+    for t, sample in enumerate(samples):
+        sample["timestamps/monotonic_s"] = 5.0 + 0.095 * t + (0.3 if t > 20 else 0.0)
+        sample["timestamps/command_sent_s"] = sample["timestamps/monotonic_s"] + 0.4
+    assert check(write(tmp_path / "x.hdf5", samples)) == []
+
+
 def test_that_an_accelerated_recording_is_not_blamed_for_its_wall_clock(tmp_path):
     samples = make_samples(60, 0)
     for t, sample in enumerate(samples):
