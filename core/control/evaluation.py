@@ -17,6 +17,7 @@ from core.control.footsteps import (
     STAND,
     FootstepCommand,
     FootstepPlanner,
+    compose_planar,
     feet_planar,
     middle,
     planar_displacement,
@@ -107,8 +108,9 @@ class WalkReport:
     placement_yaw_median_rad: float
     placement_yaw_p95_rad: float
     distance_ratio: float
-    "distance walked along the command / distance commanded, over all walks"
+    "way from start to end of a walk, along the commanded one / length of that; all walks from stand to stand together"
     turn_ratio: float
+    "the same for the turn"
     falls: int
     falls_per_1000_s: float
     "per 1000 s of walking"
@@ -131,38 +133,60 @@ def fallen(state: WorldState) -> Bool[Tensor, "N"]:
 
 
 class DistanceMeter:
-    """Compares the way the feet's middle went with what the command asked for, command by command."""
+    """Compares where walks ended with where their commands led to.
+
+    A walk lasts from the first command until the robot stands again, whatever commands came in between, so what is lost
+    or gained when starting and stopping counts.
+    """
+
+    SHORTEST_M = 0.2
+    """Walks that lead nowhere say nothing about distance."""
 
     def __init__(self, num_worlds: int) -> None:
+        self.walking = torch.zeros(num_worlds, dtype=torch.bool)
         self.start_w = torch.zeros(num_worlds, 3)
-        self.velocity = torch.zeros(num_worlds, 3)
-        self.duration = torch.zeros(num_worlds)
-        self.commanded = 0.0
-        self.walked = 0.0
-        self.turn_commanded = 0.0
-        self.turned = 0.0
+        self.desired_w = torch.zeros(num_worlds, 3)
+        self.turn = torch.zeros(num_worlds)
+        "commanded turn of the walk, not wrapped"
+        self.walks = 0
+        self.commanded_m = 0.0
+        self.walked_m = 0.0
+        self.commanded_rad = 0.0
+        self.turned_rad = 0.0
 
-    def begin(self, worlds: Tensor, centre_w: Tensor, velocity: Tensor) -> None:
-        """A new command in some worlds (M,)."""
-        self.start_w[worlds], self.velocity[worlds] = centre_w, velocity
-        self.duration[worlds] = 0.0
+    def reset(self, worlds: Tensor) -> None:
+        """Episodes begin in some worlds (M,): unfinished walks are dropped."""
+        self.walking[worlds] = False
 
-    def end(self, worlds: Tensor, centre_w: Tensor) -> None:
-        """The commands of some worlds (M,) end here."""
-        wanted = planar_displacement(self.velocity[worlds], self.duration[worlds])
-        # a turning command is followed along its chord
-        moved = relative_planar(self.start_w[worlds], centre_w)
-        turn = self.velocity[worlds][:, 2] * self.duration[worlds]
-        half = (0.5 * turn).abs().clamp_min(1e-6)
-        chord = wanted[:, :2] * (torch.sin(half) / half)[:, None]
-        length = chord.norm(dim=-1)
-        along = (moved[:, :2] * chord).sum(-1) / length.clamp_min(1e-9)
-        far = length > 0.05
-        self.commanded += float(length[far].sum())
-        self.walked += float(along[far].sum())
-        turning = (turn.abs() > 0.1) & (turn.abs() < 2.8)
-        self.turn_commanded += float(turn[turning].abs().sum())
-        self.turned += float((wrap_angle(moved[:, 2]) * turn.sign())[turning].sum())
+    def update(self, centre_w: Tensor, velocity: Tensor, stepping: Tensor) -> None:
+        """One control period: where the feet's middle is (N, 3), the command (N, 3), steps under way (N,) bool."""
+        commanded = (velocity != 0).any(dim=-1)
+        begins = commanded & ~self.walking
+        self.start_w = torch.where(begins[:, None], centre_w, self.start_w)
+        self.desired_w = torch.where(begins[:, None], centre_w, self.desired_w)
+        self.turn = torch.where(begins, 0.0, self.turn)
+        ends = self.walking & ~commanded & ~stepping
+        if bool(ends.any()):
+            self._take(ends.nonzero().squeeze(-1), centre_w)
+        self.walking = (self.walking | begins) & ~ends
+        dt = torch.full_like(self.turn, CONTROL_PERIOD_S)
+        self.desired_w = compose_planar(self.desired_w, planar_displacement(velocity, dt))
+        self.turn = self.turn + velocity[:, 2] * CONTROL_PERIOD_S
+
+    def _take(self, worlds: Tensor, centre_w: Tensor) -> None:
+        start = self.start_w[worlds]
+        wanted = relative_planar(start, self.desired_w[worlds])
+        moved = relative_planar(start, centre_w[worlds])
+        length = wanted[:, :2].norm(dim=-1)
+        along = (moved[:, :2] * wanted[:, :2]).sum(-1) / length.clamp_min(1e-9)
+        far = length > self.SHORTEST_M
+        self.walks += len(worlds)
+        self.commanded_m += float(length[far].sum())
+        self.walked_m += float(along[far].sum())
+        turn = self.turn[worlds]
+        missing = wrap_angle(wanted[:, 2] - moved[:, 2])
+        self.commanded_rad += float(turn.abs().sum())
+        self.turned_rad += float((turn.abs() - missing * turn.sign()).sum())
 
 
 @dataclass
@@ -224,19 +248,13 @@ class WalkEvaluation:
         self.planner.reset(worlds, state)
         self.commands.reset(worlds, stand_first_s=0.5)
         controller.reset(worlds)
-        self.meter.begin(worlds, middle(feet_planar(state))[worlds], self.commands.velocity[worlds])
+        self.meter.reset(worlds)
 
     def _tick(self, controller: LegController, samples: _Samples) -> None:
         state = self.backend.read_state()
-        before = self.commands.velocity.clone()
         velocity = self.commands.update()
-        changed = (velocity != before).any(dim=-1).nonzero().squeeze(-1)
-        if len(changed):
-            centre = middle(feet_planar(state))[changed]
-            self.meter.end(changed, centre)
-            self.meter.begin(changed, centre, velocity[changed])
-        self.meter.duration += CONTROL_PERIOD_S
         command = self.planner.update(state, velocity)
+        self.meter.update(middle(feet_planar(state)), velocity, command.swing != STAND)
         self._joints[:, LEGS] = controller.act(state, command)
         self._joints[:, ARMS] = self.arms.targets(state)
         if self.config.kick_m_s > 0:
@@ -277,8 +295,8 @@ class WalkEvaluation:
             placement_p95_m=float(position.quantile(0.95)),
             placement_yaw_median_rad=float(yaw.median()),
             placement_yaw_p95_rad=float(yaw.quantile(0.95)),
-            distance_ratio=_ratio(self.meter.walked, self.meter.commanded),
-            turn_ratio=_ratio(self.meter.turned, self.meter.turn_commanded),
+            distance_ratio=_ratio(self.meter.walked_m, self.meter.commanded_m),
+            turn_ratio=_ratio(self.meter.turned_rad, self.meter.commanded_rad),
             falls=samples.falls,
             falls_per_1000_s=samples.falls / walking_s * 1000.0,
             falls_interval=(low, high),

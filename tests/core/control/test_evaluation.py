@@ -25,21 +25,30 @@ def test_that_poisson_intervals_are_the_textbook_ones():
 @pytest.mark.parametrize("velocity", [(0.3, 0.0, 0.0), (-0.2, 0.1, 0.0), (0.2, 0.0, 0.4), (0.0, -0.15, -0.3)])
 @pytest.mark.parametrize("share", [1.0, 0.85])
 def test_that_the_meter_finds_the_share_of_the_way_that_was_walked(velocity, share):
-    """The way is cut into ticks of an arc; the meter only sees its ends."""
+    """The robot reacts 0.5 s late, and goes on that much longer after the command ended."""
     meter = DistanceMeter(1)
-    world = torch.tensor([0])
     pose = torch.tensor([[1.0, -2.0, 0.7]])
-    v = torch.tensor([velocity])
-    meter.begin(world, pose, v)
-    for _ in range(150):
-        meter.duration += 0.02
-        slow = v.clone()
-        slow[:, :2] *= share
-        pose = compose_planar(pose, planar_displacement(slow, torch.tensor([0.02])))
-    meter.end(world, pose)
-    assert meter.walked / meter.commanded == pytest.approx(share, abs=2e-3)
+    commands = [torch.zeros(1, 3)] * 50 + [torch.tensor([velocity])] * 150 + [torch.zeros(1, 3)] * 60
+    for tick, command in enumerate(commands):
+        late = commands[max(0, tick - 25)].clone()
+        meter.update(pose, command, torch.tensor([bool(late.any())]))
+        late[:, :2] *= share
+        pose = compose_planar(pose, planar_displacement(late, torch.tensor([0.02])))
+    assert meter.walks == 1
+    assert meter.commanded_m > 0.4
+    assert meter.walked_m / meter.commanded_m == pytest.approx(share, abs=2e-3)
     if velocity[2]:
-        assert meter.turned / meter.turn_commanded == pytest.approx(1.0, abs=1e-3)
+        assert meter.turned_rad / meter.commanded_rad == pytest.approx(1.0, abs=1e-3)
+
+
+def test_that_a_fall_drops_the_unfinished_walk():
+    meter = DistanceMeter(1)
+    pose, command = torch.zeros(1, 3), torch.tensor([[0.3, 0.0, 0.0]])
+    for _ in range(100):
+        meter.update(pose, command, torch.tensor([True]))
+    meter.reset(torch.tensor([0]))
+    meter.update(pose, torch.zeros(1, 3), torch.tensor([False]))
+    assert meter.walks == 0
 
 
 class Limp:
