@@ -14,6 +14,7 @@ from core.clock import Rate
 from core.control.safety import SafetyFilter
 from core.control.stop import StopLatch, StopLevel
 from core.recording import dataset_spec
+from core.rl.checkpoint import CheckpointError
 from core.rollout import Controller, EpisodeEnd, Observer, Rollout
 from core.tasks.catalogue import make_task
 from core.tasks.scene import Scene
