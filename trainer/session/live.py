@@ -255,9 +255,9 @@ class LiveSession:
                 self._controllers[key] = self._load(config.controller, config.backend, 1)
             self.world = World(self, config, self._controllers[key])
         except (ValueError, OSError, ImportError) as error:
-            self.emit(
-                SessionError(f"cannot set up the session: {error}", "change the settings", traceback.format_exc())
-            )
+            # a missing checkpoint's message says what to do; other mistakes are in the settings
+            remedy = "" if isinstance(error, CheckpointError) else "change the settings"
+            self.emit(SessionError(f"cannot set up the session: {error}", remedy, traceback.format_exc()))
             self._enter("unconfigured")
             return
         self._adopt(config, fresh=True)
