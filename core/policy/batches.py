@@ -7,19 +7,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.data.windows import Recording, Windows
-from core.policy.features import action_features
+from core.policy.features import action_features, action_floor
 from core.policy.normalizer import Normalizer
 
 OBSERVATION_CLIP = 5.0
 """Observations far outside the data are seen as this far outside (in half ranges of the data)."""
+OBSERVATION_FLOOR = 0.02
+"""Observations (m, matrix elements) that vary less are not magnified further: encoder noise is of millimetres."""
 
 
 def fit_normalizers(recording: Recording) -> tuple[Normalizer, Normalizer]:
     """Of observations and of command features, on every sample."""
     observations = torch.from_numpy(recording.observations)
+    floor = torch.full((observations.shape[1],), OBSERVATION_FLOOR)
     return (
-        Normalizer.fit(observations, OBSERVATION_CLIP),
-        Normalizer.fit(action_features(torch.from_numpy(recording.actions))),
+        Normalizer.fit(observations, OBSERVATION_CLIP, floor),
+        Normalizer.fit(action_features(torch.from_numpy(recording.actions)), floor=action_floor()),
     )
 
 

@@ -29,6 +29,15 @@ def command_from_features(features: Float[Tensor, "*n 23"]) -> Float[Tensor, "*n
     return torch.cat((features[..., : _ROTATIONS.start], quats, features[..., _ROTATIONS.stop :]), dim=-1)
 
 
+def action_floor() -> Float[Tensor, "23"]:
+    """Smallest range that is worth the whole of [-1, 1]: 0.1 m/s or rad/s, 0.05 m, 0.2 (6 degrees each way), 0.01 m.
+
+    Without it a diagonal element of a rotation that hardly turns (range 0.006) weighs as much as the walking speed.
+    """
+    sizes = ((3, 0.1), (6, 0.05), (12, 0.2), (2, 0.01))
+    return torch.cat([torch.full((count,), value) for count, value in sizes])
+
+
 def action_feature_names() -> tuple[str, ...]:
     """Name of each of the 23 values, with units."""
     names = ["base_velocity_x_m_s", "base_velocity_y_m_s", "base_velocity_yaw_rad_s"]

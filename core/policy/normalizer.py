@@ -30,14 +30,24 @@ class Normalizer(nn.Module):
         self.register_buffer("clip", torch.tensor(clip))
 
     @classmethod
-    def fit(cls, data: Float[Tensor, "M D"], clip: float = math.inf) -> "Normalizer":
-        """From rows of data. Raises ValueError without rows or when a value is not finite."""
+    def fit(
+        cls, data: Float[Tensor, "M D"], clip: float = math.inf, floor: Float[Tensor, "D"] | None = None
+    ) -> "Normalizer":
+        """From rows of data. Raises ValueError without rows or when a value is not finite.
+
+        A column that varies, but less than its `floor`, is scaled by the floor: it stays inside [-1, 1], and what
+        hardly matters does not weigh as much as what does.
+        """
         if data.shape[0] == 0:
             raise ValueError("a normaliser cannot be fitted on no data")
         if not bool(data.isfinite().all()):
             columns = (~data.isfinite().all(dim=0)).nonzero()[:, 0].tolist()
             raise ValueError(f"the data are not finite in columns {columns}: check the data set")
-        return cls(data.amin(dim=0), data.amax(dim=0), clip)
+        low, high = data.amin(dim=0), data.amax(dim=0)
+        if floor is not None:
+            missing = torch.where(high - low < MIN_RANGE, 0.0, (floor - (high - low)).clamp_min(0.0))
+            low, high = low - 0.5 * missing, high + 0.5 * missing
+        return cls(low, high, clip)
 
     @classmethod
     def identity(cls, size: int) -> "Normalizer":

@@ -1,6 +1,7 @@
 """`refine-dp pretrain` and `refine-dp evaluate` from end to end, at toy size, in a world without physics."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,28 +32,44 @@ PLANNER = PlannerConfig(
 LEARNER = LearnerConfig(steps=20, batch_size=16, warmup_steps=2, precision="fp32")
 
 
-@pytest.fixture(autouse=True)
-def _short_episodes(monkeypatch):
-    def make_task(name: str, num_worlds: int) -> BoxPickup:
-        task = BoxPickup(num_worlds)
-        task.time_limit_s = 1.2
-        task.settings = replace(task.settings, verdict=replace(task.settings.verdict, time_limit_s=1.2))
-        return task
+def short_task(name: str, num_worlds: int) -> BoxPickup:
+    task = BoxPickup(num_worlds)
+    task.time_limit_s = 1.2
+    task.settings = replace(task.settings, verdict=replace(task.settings.verdict, time_limit_s=1.2))
+    return task
 
-    for module in (trainer.collecting, trainer.pretraining, trainer.policy_evaluation):
-        monkeypatch.setattr(module, "make_task", make_task)
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_episodes():
     before = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (trainer.collecting, trainer.pretraining, trainer.policy_evaluation):
+            patch.setattr(module, "make_task", short_task)
+        yield
     torch.set_num_threads(before[0])
     torch.set_float32_matmul_precision(before[1])
 
 
-@pytest.fixture
-def dataset(tmp_path) -> Path:
-    path = tmp_path / "d.hdf5"
-    collect = trainer.jobs.collect.Config(path, episodes=5, worlds=5, backend="fake", runs=tmp_path / "collected")
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, _short_episodes) -> Path:
+    folder = tmp_path_factory.mktemp("recorded")
+    collect = trainer.jobs.collect.Config(
+        folder / "d.hdf5", episodes=5, worlds=5, backend="fake", runs=folder / "collected"
+    )
     assert trainer.jobs.collect.main(collect) == 0
-    return path
+    return folder / "d.hdf5"
+
+
+@pytest.fixture
+def dataset(recorded, tmp_path) -> Path:
+    return Path(shutil.copy(recorded, tmp_path / "d.hdf5"))
+
+
+@pytest.fixture(scope="module")
+def trained(recorded) -> Path:
+    """A run folder with a planner."""
+    assert job.main(config(recorded, evaluate_episodes=0)) == 0
+    return only_run(recorded).path
 
 
 def config(dataset: Path, **changes) -> job.Config:
@@ -143,11 +160,9 @@ def evaluate_config(path: Path, **changes) -> trainer.jobs.evaluate.Config:
     return trainer.jobs.evaluate.Config(**{**values, **changes})
 
 
-def test_that_the_evaluation_says_what_it_measured(dataset):
-    job.main(config(dataset, evaluate_episodes=0))
-    run = only_run(dataset)
-    assert trainer.jobs.evaluate.main(evaluate_config(run.path)) == 0
-    report = json.loads((run.path.parent / "out" / "e.json").read_text())
+def test_that_the_evaluation_says_what_it_measured(trained):
+    assert trainer.jobs.evaluate.main(evaluate_config(trained)) == 0
+    report = json.loads((trained.parent / "out" / "e.json").read_text())
     assert report["success_rate"] == 0.0
     assert report["ci95"] == [0.0, pytest.approx(0.4899, abs=1e-3)]
     assert (report["episodes"], report["task_time_s"]) == (4, None)
@@ -168,24 +183,20 @@ def test_that_inside_and_outside_of_training_the_same_is_measured(dataset):
         assert outside[name] == inside[name]
 
 
-def test_that_an_episode_does_not_depend_on_its_neighbours(dataset):
-    job.main(config(dataset, evaluate_episodes=0))
-    path = only_run(dataset).path
+def test_that_an_episode_does_not_depend_on_its_neighbours(trained):
     for worlds in (1, 4):
-        output = path / f"{worlds}.json"
-        trainer.jobs.evaluate.main(evaluate_config(path, worlds=worlds, json=output))
-    one, four = (json.loads((path / f"{n}.json").read_text())["results"] for n in (1, 4))
+        output = trained / f"{worlds}.json"
+        trainer.jobs.evaluate.main(evaluate_config(trained, worlds=worlds, json=output))
+    one, four = (json.loads((trained / f"{n}.json").read_text())["results"] for n in (1, 4))
     errors = [[result["hand_position_error_m"] for result in results] for results in (one, four)]
     assert np.allclose(*errors, rtol=1e-4)
     assert len({round(e, 7) for e in errors[0]}) > 1
 
 
-def test_that_a_planner_of_another_observation_is_refused(dataset, monkeypatch):
-    job.main(config(dataset, evaluate_episodes=0))
-    run = only_run(dataset)
+def test_that_a_planner_of_another_observation_is_refused(trained, monkeypatch):
     monkeypatch.setattr(BoxPickup, "observation_terms", BoxPickup.observation_terms[:-1])
     with pytest.raises(CheckpointError, match="does not fit task 'box_pickup'"):
-        trainer.jobs.evaluate.main(evaluate_config(run.path))
+        trainer.jobs.evaluate.main(evaluate_config(trained))
 
 
 def test_that_the_heuristic_is_measured_by_the_same_evaluator(tmp_path):
@@ -196,7 +207,6 @@ def test_that_the_heuristic_is_measured_by_the_same_evaluator(tmp_path):
     assert report["failures"] == {"time limit (approach)": 4}
 
 
-def test_that_a_chunk_player_is_built_for_the_stored_task(dataset):
-    job.main(config(dataset, evaluate_episodes=0))
-    planner = load_planner(only_run(dataset).path / "planner.safetensors").planner
+def test_that_a_chunk_player_is_built_for_the_stored_task(trained):
+    planner = load_planner(trained / "planner.safetensors").planner
     assert ChunkPlayer(planner, BoxPickup(2)).chunk.shape == (2, 12, 19)

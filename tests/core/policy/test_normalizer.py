@@ -33,6 +33,14 @@ def test_that_jitter_below_the_smallest_range_is_not_blown_up():
     assert Normalizer.fit(jitter).normalize(jitter).abs().max() == 0.0
 
 
+def test_that_columns_below_their_floor_keep_their_proportion():
+    small = data() * torch.tensor([1.0, 0.1, 1.0, 1.0])  # the second column spans 0.01
+    normal = Normalizer.fit(small, floor=torch.tensor([0.1, 0.1, 0.1, 0.1])).normalize(small)
+    assert float(normal[:, 0].abs().max()) == pytest.approx(1.0, abs=1e-5)
+    assert float(normal[:, 1].abs().max()) == pytest.approx(0.1, rel=0.02)
+    assert normal[:, 3].abs().max() == 0.0  # constant columns stay constant
+
+
 def test_that_values_are_clipped_only_on_request():
     far = data()[:1] + 1000.0
     assert Normalizer.fit(data()).normalize(far)[0, 0] > 500.0
