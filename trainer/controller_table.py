@@ -11,7 +11,8 @@ Written by `refine-dp evaluate-controller`; do not edit by hand. Numbers: `asset
 
 **Legs.** {walking_s:.0f} s of simulated steps for each cell (standing comes on top), in MuJoCo at the default 5 ms step:
 random commands (|vx| <= 0.4 m/s, |vy| <= 0.2 m/s, |wz| <= 0.5 rad/s, 1.5-5 s each, one in five is standing), so starts
-and stops all the time; arms moving between random collision-free poses at 0.3-1.8 rad/s; 0-1 kg in each hand. "Pushed":
+and stops all the time; arms moving between random collision-free poses (hands
+mostly in front of the trunk) at 0.3-1.8 rad/s; 0-1 kg in each hand. "Pushed":
 velocity kicks of the trunk, uniform within +-{kick_m_s} m/s per horizontal axis, every 2 s on average. *Foot error*:
 distance between the swing sole and its commanded placement, relative to the stance sole, when the step's time is up.
 *Distance*: way of the middle of the feet along each command over the way that it asks for. Falls per 1000 s of steps with

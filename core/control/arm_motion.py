@@ -1,17 +1,13 @@
 """Arms that move between collision-free poses: the disturbance that pi_lower trains with (paper B14)."""
-# pyright: reportAttributeAccessIssue=false
 
 from dataclasses import dataclass
 
-import mujoco
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.backends.mujoco_scene import compile_scene
-from core.t1.model import ARMS, DEFAULT_JOINT_POS, JOINT_NAMES, LOWER_LIMIT, UPPER_LIMIT
-from core.tasks.scene import Scene
+from core.control.arm_bank import build_bank
+from core.control.arm_chain import join_arms
 from core.types import CONTROL_PERIOD_S
 
 
@@ -21,31 +17,16 @@ class ArmMotionConfig:
 
     poses: int = 2000
     "size of the bank of two-arm poses"
-    spread_rad: float = 0.9
-    "poses are drawn normally around q_def with this standard deviation, inside the joint limits"
     speed_range: tuple[float, float] = (0.3, 1.8)
     "rad/s of the joint that moves farthest"
     hold_range_s: tuple[float, float] = (0.2, 1.5)
     "rest at a pose"
 
 
-def collision_free_poses(count: int, spread_rad: float, seed: int) -> Float[Tensor, "M 14"]:
-    """Two-arm poses (order core.t1.model.ARMS) in which the robot does not touch itself."""
-    model = compile_scene(Scene("arm_poses", robot="fixed_base"))
-    data = mujoco.MjData(model)
-    address = np.array([model.joint(name).qposadr[0] for name in JOINT_NAMES])
-    rng = np.random.default_rng(seed)
-    poses: list[np.ndarray] = []
-    q = DEFAULT_JOINT_POS.copy()
-    while len(poses) < count:
-        arms = DEFAULT_JOINT_POS[ARMS] + spread_rad * rng.standard_normal(len(ARMS))
-        q[ARMS] = np.clip(arms, LOWER_LIMIT[ARMS], UPPER_LIMIT[ARMS])
-        data.qpos[address] = q
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_collision(model, data)
-        if data.ncon == 0:
-            poses.append(q[ARMS].copy())
-    return torch.tensor(np.array(poses), dtype=torch.float32)
+def collision_free_poses(count: int, seed: int) -> Float[Tensor, "M 14"]:
+    """Two-arm poses (order core.t1.model.ARMS) from the bank of pi_upper's commands, shuffled."""
+    poses = join_arms(build_bank(count, seed=seed).joint_pos.reshape(-1, 7))
+    return poses[torch.randperm(count, generator=torch.Generator().manual_seed(seed))]
 
 
 class ArmMotion:

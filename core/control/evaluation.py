@@ -218,7 +218,7 @@ class WalkEvaluation:
 
     def _joint_arms(self) -> JointArms:
         c = self.config
-        bank = collision_free_poses(c.arms.poses, c.arms.spread_rad, c.seed)
+        bank = collision_free_poses(c.arms.poses, c.seed)
         return JointArms(ArmMotion(c.num_worlds, bank, c.arms, self.generator))
 
     def run(self, controller: LegController) -> WalkReport:

@@ -113,7 +113,7 @@ class LowerTraining:
         self.planner = FootstepPlanner(n, config.footsteps)
         self.gait = ReferenceGait(n, config.gait, config.footsteps)
         self.commands = WalkCommands(n, config.commands, self.generator)
-        poses = collision_free_poses(config.arms.poses, config.arms.spread_rad, seed)
+        poses = collision_free_poses(config.arms.poses, seed)
         self.arms = ArmMotion(n, poses, config.arms, self.generator)
         self._noise = torch.tensor(config.step_noise)
         self._walks, self._stands = self._banks(poses, seed)

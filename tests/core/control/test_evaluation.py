@@ -12,7 +12,7 @@ from core.control.lower import LEGS_DEFAULT
 from core.control.model_based import ModelBasedController
 from core.control.walk_commands import WalkCommandConfig, WalkCommands
 
-SMALL = ArmMotionConfig(poses=20, spread_rad=0.3)
+SMALL = ArmMotionConfig(poses=20)
 
 
 def test_that_poisson_intervals_are_the_textbook_ones():
