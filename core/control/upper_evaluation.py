@@ -60,10 +60,13 @@ class TrackingCondition:
     "range of the mass in each hand"
     actuation: bool = False
     "randomise stiffness and damping"
+    workspace_only: bool = False
+    "commands only where boxes are; otherwise a third of them is anywhere in joint space"
 
 
 CONDITIONS = {
     "nominal": TrackingCondition(),
+    "workspace": TrackingCondition(workspace_only=True, payload_kg=(0.0, 1.0), actuation=True),
     "payload_1kg": TrackingCondition(payload_kg=(1.0, 1.0)),
     "randomised": TrackingCondition(payload_kg=(0.0, 1.0), actuation=True),
     "moving_base": TrackingCondition(moving_base=True, payload_kg=(0.0, 1.0), actuation=True),
@@ -131,7 +134,9 @@ def tracking_errors(
     n = c.tracking_worlds
     scene = Scene("fixed_base_free", robot="fixed_base", contacts="locomotion")
     rig = _FixedBase(scene, n, controller, condition.moving_base, seed, c.threads)
-    commands = FreeCommands(build_bank(1000, seed=seed), n, CommandConfig(hold_s=(1.0, 2.0)), rig.generator)
+    near = 1.0 if condition.workspace_only else 0.6
+    motions = CommandConfig(hold_s=(1.0, 2.0), workspace_share=1.0 if condition.workspace_only else 0.65)
+    commands = FreeCommands(build_bank(1000, near, seed), n, motions, rig.generator)
     initial = default_initial_state(scene, n)
     initial.joint_pos[:, ARMS] = join_arms(commands.reset(rig.worlds).reshape(-1, 7))
     rig.start(initial, _physics(n, condition, rig.generator))
