@@ -46,11 +46,13 @@ class BoxPickupPlannerConfig:
     "a robot that came to rest this close to its place may reach for the box"
     usable_rad: float = 0.14
     "and this close to its heading"
+    gone_factor: float = 1.5
+    "further off than this times the usable error the hands do not go on reaching: the robot steps again"
     settle_s: float = 0.9
     "standing before the hands reach"
-    settle_timeout_s: float = 4.0
+    settle_timeout_s: float = 2.5
     "a robot that does not come to rest by then goes on"
-    rest_m_s: float = 0.05
+    rest_m_s: float = 0.08
     "base speed that counts as rest"
     above_m: float = 0.06
     "height over the grasp at which the hands go to the sides of the box"
@@ -199,6 +201,7 @@ class BoxPickupHeuristic:
         distance, turn = view.place_error_h.norm(dim=-1), view.yaw_error.abs()
         near = (distance < config.aligned_m) & (turn < config.aligned_rad)
         usable = (distance < config.usable_m) & (turn < config.usable_rad)
+        gone = (distance > config.gone_factor * config.usable_m) | (turn > config.gone_factor * config.usable_rad)
         resting = (elapsed > config.settle_s) & (view.base_speed < config.rest_m_s)
         settled = resting | (elapsed > config.settle_timeout_s)
         arrived = self._have_hands_arrived(view, state)
@@ -212,8 +215,8 @@ class BoxPickupHeuristic:
         self._go(was, SETTLE, REACH, settled & usable & arrived, view)
         self._go(was, SETTLE, ALIGN, settled & ~usable, view)
         for stage, following in ((REACH, SURROUND), (SURROUND, SQUEEZE)):
-            self._go(was, stage, following, arrived & usable, view)
-            self._go(was, stage, SETTLE, ~usable, view)
+            self._go(was, stage, following, arrived & ~gone, view)
+            self._go(was, stage, ALIGN, gone, view)
         self._go(was, SQUEEZE, LIFT, pressed, view)
         self._go(was, SQUEEZE, OPEN, missed | (elapsed > config.squeeze_timeout_s), view)
         self._go(was, LIFT, HOLD, lifted, view)
