@@ -11,7 +11,7 @@ import pytest
 
 from core.control.upper import LAYOUT, UpperController
 from core.rl.checkpoint import load_checkpoint
-from trainer.jobs.train_controller import Clock, ProgressView, TrainingOptions, UpperJob
+from trainer.jobs.train_controller import Clock, ProgressView, TrainingOptions, UpperJob, portable_command
 from trainer.runs import list_runs
 
 SMALL = ["--env.free-worlds", "2", "--env.grasp-worlds", "1", "--env.scripts", "4", "--ppo.steps-per-iteration", "4"]
@@ -77,6 +77,11 @@ def test_that_progress_without_a_terminal_is_a_line_now_and_then(capsys: pytest.
         view.show(progress, round(1000 * progress), "ppo", "note")
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["10.0", "30.0", "100.0"]
+
+
+def test_that_the_recorded_command_names_no_folder_of_this_machine():
+    command = ("/home/x/cli.py", "train-controller", "upper", "--seed", "3", "--out", "/tmp/a b", "--runs=/tmp/r")
+    assert portable_command(command) == "refine-dp train-controller upper --seed 3"
 
 
 def test_that_impossible_options_are_refused():

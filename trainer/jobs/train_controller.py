@@ -4,10 +4,11 @@ Writes controller.safetensors and controller.json into the run folder, or into -
 teacher.safetensors, which only serves evaluations.
 """
 
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -216,6 +217,20 @@ def _deployed_layout(config: UpperJob | LowerJob) -> Layout:
     return upper.LAYOUT if isinstance(config, UpperJob) else lower.LAYOUT
 
 
+def portable_command(command: Sequence[str]) -> str:
+    """The command line that repeats a training, without the folders of the machine it ran on."""
+    words = ["refine-dp"]
+    arguments = iter(command[1:])
+    for word in arguments:
+        name = word.split("=")[0].replace("_", "-")
+        if name in ("--runs", "--out", "--resume"):
+            if "=" not in word:
+                next(arguments, None)
+            continue
+        words.append(word)
+    return shlex.join(words)
+
+
 def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, clock: Clock) -> Path:
     """controller.safetensors and .json: the deployed network and how it was made."""
     actor, metadata = learner.deployed()
@@ -223,7 +238,7 @@ def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: Tr
     info = run.info()
     metadata |= {
         "seed": info.seed,
-        "command": list(info.command),
+        "command": portable_command(info.command),
         "code": to_json(code_version()),
         "config": to_json(config.learner),
         "training": {
