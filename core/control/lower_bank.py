@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -38,6 +39,17 @@ class ReferenceBank:
 
     def __len__(self) -> int:
         return len(self.base_pos_w)
+
+    def joined(self, other: "ReferenceBank") -> "ReferenceBank":
+        """The moments of both, these first."""
+        values: dict[str, Any] = {}
+        for name, mine in vars(self).items():
+            theirs = getattr(other, name)
+            if isinstance(mine, dict):
+                values[name] = {key: torch.cat((mine[key], theirs[key])) for key in mine}
+            else:
+                values[name] = torch.cat((mine, theirs))
+        return ReferenceBank(**values)
 
     def initial_state(self, which: Int[Tensor, "M"]) -> InitialState:
         """Robot states of the chosen moments."""

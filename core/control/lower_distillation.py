@@ -115,7 +115,7 @@ class Distillation:
         total = 0.0
         for _ in range(self.config.updates):
             obs, action = self.buffer.sample(self.config.batch_size, self.generator)
-            loss = (self.student(obs) - action).square().mean()
+            loss = torch.nn.functional.smooth_l1_loss(self.student(obs), action, beta=0.1)
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)

@@ -116,8 +116,9 @@ class LowerTraining:
         poses = collision_free_poses(config.arms.poses, seed)
         self.arms = ArmMotion(n, poses, config.arms, self.generator)
         self._noise = torch.tensor(config.step_noise)
-        self._walks, self._stands = self._banks(poses, seed)
-        self._mirror_critic = Mirror(CRITIC_PARTS)
+        walks, stands = self._banks(poses, seed)
+        self._walks, self._bank = len(walks), walks.joined(stands)
+        self._mirror_student, self._mirror_critic = Mirror(lower.PARTS), Mirror(CRITIC_PARTS)
         self._kd = torch.tensor(KD[LEGS], dtype=torch.float32)
         self._joint_target = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
         self.progress = 0.0
@@ -133,6 +134,7 @@ class LowerTraining:
         self.state: WorldState = self.backend.read_state()
         self.command: FootstepCommand = self.planner.command(torch.zeros(n, dtype=torch.bool))
         self.reference: Reference = self.gait.update(self.state, self.command)
+        self._look()
 
     @property
     def num_agents(self) -> int:
@@ -181,6 +183,7 @@ class LowerTraining:
         truncated = ~terminated & (self.steps >= round(self.config.episode_s / CONTROL_PERIOD_S))
         self.last_offset, self.last_residual = lower.action_of(legs), residual
         self._advance()
+        self._look()
         final = self.critic_observation()
         done = (terminated | truncated).nonzero().squeeze(-1)
         if len(done):
@@ -191,39 +194,40 @@ class LowerTraining:
 
     def student_observation(self) -> Float[Tensor, "N 50"]:
         """What the deployed controller sees."""
-        return lower.observation(self.state, self.command, self.last_offset, self.config.footsteps.swing_s)
+        return self._mirror_student(self._seen[:, : lower.LAYOUT.obs_size], lower.mirrored(self.command))
 
     def teacher_observation(self) -> Float[Tensor, "N D"]:
         """Table I, the feet by forward kinematics, and the reference."""
-        return lower_teacher.mirror(self._teacher_parts(), self.command)
+        return lower_teacher.mirror(self._seen[:, : lower_teacher.LAYOUT.obs_size], self.command)
 
     def critic_observation(self) -> Float[Tensor, "N D"]:
         """What the teacher sees, and what only the simulator knows."""
+        return self._mirror_critic(self._seen, lower.mirrored(self.command))
+
+    def _observe(self) -> Observation:
+        self._look()
+        actor = self.teacher_observation() if self.form == "residual" else self.student_observation()
+        return Observation(actor, self.critic_observation())
+
+    def _look(self) -> None:
+        """The critic's observation, not mirrored: it begins with the teacher's, and that with the student's."""
         state, reference = self.state, self.reference
         yaw = yaw_of(state.base_quat_w)
         feet = quat_rotate_inv(state.base_quat_w[:, None], state.foot_pos_w - state.base_pos_w[:, None])
         goal = quat_rotate_inv(state.base_quat_w[:, None], reference.foot_w[..., :3] - state.base_pos_w[:, None])
-        weight = TOTAL_MASS_KG * 9.81
+        rows = (self.gait.com_offset_b, self.last_offset, self.last_residual)
         parts = (
-            self._teacher_parts(),
+            lower_teacher.parts(state, self.command, reference, *rows, self.config.footsteps.swing_s),
             state.base_lin_vel_b,
             rotate_xy(-yaw, reference.base_vel_w),
-            quat_rotate_inv(quat_from_yaw(yaw)[:, None], state.foot_force_w).flatten(1) / weight,
+            quat_rotate_inv(quat_from_yaw(yaw)[:, None], state.foot_force_w).flatten(1) / (TOTAL_MASS_KG * 9.81),
             goal.flatten(1),
             feet.flatten(1),
             self.commands.velocity,
             self.hand_force_b.flatten(1) / 25.0,
-            torch.stack((self.payload.sum(-1), self.friction, self.state.base_pos_w[:, 2]), dim=-1),
+            torch.stack((self.payload.sum(-1), self.friction, state.base_pos_w[:, 2]), dim=-1),
         )
-        return self._mirror_critic(torch.cat(parts, dim=-1), lower.mirrored(self.command))
-
-    def _observe(self) -> Observation:
-        actor = self.teacher_observation() if self.form == "residual" else self.student_observation()
-        return Observation(actor, self.critic_observation())
-
-    def _teacher_parts(self) -> Tensor:
-        rows = (self.gait.com_offset_b, self.last_offset, self.last_residual)
-        return lower_teacher.parts(self.state, self.command, self.reference, *rows, self.config.footsteps.swing_s)
+        self._seen = torch.cat(parts, dim=-1)
 
     # -- rewards -----------------------------------------------------------------------------------------------------
 
@@ -342,16 +346,16 @@ class LowerTraining:
         self.hand_force_b[worlds] = strength * force
 
     def _reset(self, worlds: Tensor) -> None:
+        """New episodes: random moments of reference walks, or the stand."""
         walking = torch.rand(len(worlds), generator=self.generator) < self.config.reference_share
-        for bank, rows in ((self._walks, worlds[walking]), (self._stands, worlds[~walking])):
-            if len(rows) == 0:
-                continue
-            which = torch.randint(len(bank), (len(rows),), generator=self.generator)
-            initial = bank.initial_state(which)
-            self.backend.reset(rows, initial, self._physics(rows))
-            bank.restore(rows, which, self.planner, self.gait, self.commands, self.reference)
-            self.arms.place(rows, initial.joint_pos[:, ARMS])
-            self.last_offset[rows] = lower.action_of(initial.joint_pos[:, LEGS])
+        low = torch.where(walking, 0, self._walks)
+        size = torch.where(walking, self._walks, len(self._bank) - self._walks)
+        which = low + (size * torch.rand(len(worlds), generator=self.generator)).long()
+        initial = self._bank.initial_state(which)
+        self.backend.reset(worlds, initial, self._physics(worlds))
+        self._bank.restore(worlds, which, self.planner, self.gait, self.commands, self.reference)
+        self.arms.place(worlds, initial.joint_pos[:, ARMS])
+        self.last_offset[worlds] = lower.action_of(initial.joint_pos[:, LEGS])
         self.last_residual[worlds] = 0.0
         self.steps[worlds] = 0
         self.air_time[worlds] = 0.0
