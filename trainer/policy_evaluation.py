@@ -62,13 +62,14 @@ def load_source(config: Config, task: Task) -> tuple[Source, dict[str, Any]]:
     stored = load_planner(path, PlannerLayout.of_task(task))
     if config.sampler != "stored":
         _resample(stored, SamplerConfig(kind=config.sampler, steps=config.sampling_steps))
-    player = ChunkPlayer(stored.planner.to(config.device), task, config.executed_steps)
+    executed_steps = config.executed_steps or stored.config.executed_steps
+    player = ChunkPlayer(stored.planner.to(config.device), task, executed_steps)
     facts = {
         "source": player.name,
         "checkpoint": str(path),
         "planner": to_json(stored.config),
         "tuned_steps": stored.tuned_steps,
-        "executed_steps": config.executed_steps,
+        "executed_steps": executed_steps,
         "training": stored.training,
     }
     return player, facts

@@ -244,7 +244,7 @@ class Pretraining:
         if config.evaluate_episodes == 0:
             return
         evaluator = self._ready_evaluator()
-        player = ChunkPlayer(self.learner.averaged, evaluator.task, config.executed_steps)
+        player = ChunkPlayer(self.learner.averaged, evaluator.task, config.planner.executed_steps)
         seeds = range(config.evaluate_seed, config.evaluate_seed + config.evaluate_episodes)
         results = evaluator.run(player, seeds, stop_requested, lambda _: self.run.heartbeat())
         if len(results) < len(seeds):

@@ -12,7 +12,6 @@ from core.tasks.base import Task, observation_vector
 from core.types import Command, WorldState
 
 _NOISE_STREAM = 0x0DD5_EED5
-DEFAULT_EXECUTED_STEPS = 8
 
 
 class ChunkPlayer:
@@ -24,9 +23,7 @@ class ChunkPlayer:
 
     name = "policy"
 
-    def __init__(
-        self, planner: Planner, task: Task, executed_steps: int = DEFAULT_EXECUTED_STEPS, seed: int = 0
-    ) -> None:
+    def __init__(self, planner: Planner, task: Task, executed_steps: int, seed: int = 0) -> None:
         """Raises LayoutError when the planner is not for this task, ValueError for a bad number of executed steps."""
         layout = planner.layout
         layout.check_fits(PlannerLayout.of_task(task), f"task {task.name!r}")

@@ -80,8 +80,12 @@ class PlannerConfig:
     "noise levels K of a diffusion planner"
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     "how it is sampled"
+    executed_steps: int = 8
+    "Ta, commands of a chunk that are executed before the next chunk is planned"
 
     def __post_init__(self) -> None:
+        if self.executed_steps < 1:
+            raise ValueError(f"executed_steps must be at least 1, got {self.executed_steps}")
         if self.denoising_steps < 1:
             raise ValueError(f"denoising_steps must be at least 1, got {self.denoising_steps}")
         if self.sampler.kind == "ddim" and self.denoising_steps % self.sampler.steps:

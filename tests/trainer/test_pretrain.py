@@ -209,4 +209,4 @@ def test_that_the_heuristic_is_measured_by_the_same_evaluator(tmp_path):
 
 def test_that_a_chunk_player_is_built_for_the_stored_task(trained):
     planner = load_planner(trained / "planner.safetensors").planner
-    assert ChunkPlayer(planner, BoxPickup(2)).chunk.shape == (2, 12, 19)
+    assert ChunkPlayer(planner, BoxPickup(2), 8).chunk.shape == (2, 12, 19)

@@ -21,8 +21,8 @@ class Config:
     "file for the result"
     worlds: int = 64
     "episodes simulated at once"
-    executed_steps: int = 8
-    "Ta, commands of a chunk that are executed before the next one is planned"
+    executed_steps: int | None = None
+    "Ta, commands of a chunk that are executed before the next one is planned; none: as the checkpoint says"
     sampler: Literal["stored", "ddim", "ddpm"] = "stored"
     "how chunks are sampled; stored: as the checkpoint says"
     sampling_steps: int = 10
@@ -43,8 +43,9 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("episodes", "worlds", "executed_steps", "sampling_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         if self.start_fraction < 0:

@@ -38,8 +38,6 @@ class Config:
     "steps between two closed-loop evaluations; 0: only one at the end"
     evaluate_seed: int = 90_000
     "seed of the first episode of every closed-loop evaluation"
-    executed_steps: int = 8
-    "commands of a chunk that are executed before the next one is planned, in evaluations"
     backend: str = "mujoco"
     "simulator of the evaluations; fake has no physics and serves tests"
     device: str = "auto"
@@ -55,9 +53,8 @@ class Config:
             raise ValueError(f"episodes must be at least 1, got {self.episodes}")
         if not 0.0 <= self.validation_fraction < 1.0:
             raise ValueError(f"validation_fraction must lie in [0, 1), got {self.validation_fraction}")
-        for name in ("validate_every", "executed_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.validate_every < 1:
+            raise ValueError(f"validate_every must be at least 1, got {self.validate_every}")
         for name in ("seed", "evaluate_episodes", "evaluate_every", "evaluate_seed", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

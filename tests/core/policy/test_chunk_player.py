@@ -141,6 +141,6 @@ def test_that_a_planner_of_another_task_is_refused():
     task = ToyTask()
     task.name = "door"
     with pytest.raises(LayoutError, match="does not fit task 'door'"):
-        ChunkPlayer(CountingPlanner(LAYOUT), task)
+        ChunkPlayer(CountingPlanner(LAYOUT), task, 8)
     with pytest.raises(ValueError, match="executed_steps must lie between 1 and the chunk of 12, got 13"):
         ChunkPlayer(CountingPlanner(LAYOUT), ToyTask(), executed_steps=13)
