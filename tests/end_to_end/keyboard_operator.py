@@ -56,6 +56,7 @@ class KeyboardOperator:
         self.stage = "spread"
         self._since_s = 0.0
         self._yaw = 0.0
+        self._rest_z = 0.0
 
     def press(self, t: Telemetry) -> tuple[str, ...]:
         """Keys to hold down now."""
@@ -130,7 +131,8 @@ class KeyboardOperator:
 
     def _squeeze(self, t: Telemetry) -> set[str]:
         """Until the palms stop following: the commanded hands are inside the box."""
-        if float(t.hand_pos_error_m.min()) > 0.05 or t.time_s - self._since_s > 6.0:
+        self._rest_z = float(t.object_poses_w[BOX][2])
+        if float(t.hand_pos_error_m.min()) > 0.06 or t.time_s - self._since_s > 6.0:
             self._go("lift", t)
         return {"home", "shift"}
 
@@ -140,4 +142,5 @@ class KeyboardOperator:
         return {"page_up"}
 
     def _hold(self, t: Telemetry) -> set[str]:
-        return set()
+        """A box that slid between the palms is followed up."""
+        return {"page_up", "shift"} if float(t.object_poses_w[BOX][2]) < self._rest_z + 0.10 else set()
