@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from core.data.dataset import Dataset
-from core.data.measures import recorded_starts, start_coverage, trajectory_quality
-from core.data.windows import Recording, make_windows, read_recording, split_episodes
+from core.data.windows import make_windows, read_recording, split_episodes
 from core.policy.batches import WindowTensors, fit_normalizers
 from core.policy.build import build_planner
 from core.policy.checkpoint import save_planner
@@ -21,8 +20,8 @@ from core.policy.features import action_feature_names
 from core.policy.layout import PlannerLayout
 from core.policy.learner import Learner
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
-from core.tasks.box_pickup import BoxPickup
 from core.tasks.catalogue import make_task
+from trainer.dataset_measures import dataset_measures
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.pretrain import Config
 from trainer.policy_evaluation import PLANNER_FILE, build_evaluator
@@ -102,28 +101,9 @@ def prepare(config: Config, run: Run, device: torch.device, resumed: bool) -> Le
         "parameters": sum(p.numel() for p in learner.averaged.parameters()),
         "constant_observations": observations.constant_columns(layout.observation_components()),
         "constant_actions": actions.constant_columns(action_feature_names()),
-        **dataset_measures(dataset, recording),
+        **dataset_measures(dataset, {info.uuid for info in recording.infos}),
     }
     return Lesson(layout, data, data.windows(windows.of_episodes(validate)), learner, facts)
-
-
-def dataset_measures(dataset: Dataset, recording: Recording) -> dict[str, float]:
-    """Coverage of the task's start range (SACo) and trajectory quality (TQ) of the chosen episodes."""
-    task = make_task(recording.spec.task, 1)
-    success = torch.tensor([info.success for info in recording.infos]).numpy()
-    duration = torch.tensor([info.duration_s for info in recording.infos]).numpy()
-    measures = {"trajectory_quality": trajectory_quality(success, duration, task.time_limit_s)}
-    if isinstance(task, BoxPickup) and recording.spec.object_names:
-        chosen = {info.uuid for info in recording.infos}
-        starts = recorded_starts([e for e in dataset if e.info.uuid in chosen], recording.spec.object_names[0])
-        ranges = task.starts
-        coverage = start_coverage(starts, (ranges.radial_m, ranges.polar_rad, ranges.heading_rad))
-        measures |= {
-            "start_coverage": coverage.occupied,
-            "start_saco": coverage.saco,
-            "starts_outside": coverage.outside,
-        }
-    return measures
 
 
 class Pretraining:

@@ -132,6 +132,16 @@ def test_that_a_resumed_run_learns_from_the_episodes_it_began_with(dataset):
     assert load_planner(run.path / "planner.safetensors").training["data"]["episodes"] == 5
 
 
+def test_that_the_measures_of_a_data_set_are_shown(recorded, capsys):
+    assert trainer.cli.main(["dataset", "info", str(recorded), "--measures", "--json"]) == 0
+    measures = json.loads(capsys.readouterr().out)["measures"]
+    assert measures["trajectory_quality"] == 0.0  # no success in a world without physics
+    assert 0.03 < measures["start_coverage"] <= 5 / 64
+    assert (measures["start_saco"], measures["starts_outside"]) == (pytest.approx(1.0, abs=0.25), 0.0)
+    assert trainer.cli.main(["dataset", "info", str(recorded), "--measures"]) == 0
+    assert "start saco" in capsys.readouterr().out
+
+
 def test_that_mistakes_are_named(dataset, tmp_path):
     with pytest.raises(ValueError, match="a data set is needed: --dataset PATH"):
         job.main(job.Config(runs=tmp_path / "none"))

@@ -25,6 +25,8 @@ class Info:
     "data set (HDF5)"
     episodes: bool = False
     "list every episode"
+    measures: bool = False
+    "coverage of the task's start range (SACo) and trajectory quality (TQ)"
     json: bool = False
     "print JSON instead of tables"
 
@@ -251,6 +253,10 @@ def show_info(config: Info) -> int:
     """Print the summary."""
     dataset = Dataset(config.path)
     values = summary(dataset)
+    if config.measures:
+        from trainer.dataset_measures import dataset_measures
+
+        values["measures"] = dataset_measures(dataset)
     if config.json:
         listed = {"list": [_as_json(e.info) for e in dataset]} if config.episodes else {}
         print(json.dumps(values | listed, indent=2))

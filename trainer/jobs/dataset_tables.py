@@ -56,6 +56,8 @@ def show_summary(values: dict[str, Any]) -> None:
     }
     for what in ("sources", "backends", "labels"):
         rows[what] = ", ".join(f"{name or '(none)'} {n}" for name, n in values[what].items())
+    for name, value in values.get("measures", {}).items():
+        rows[name.replace("_", " ")] = f"{value:.2f}"
     if values["unfinished"]:
         rows["unfinished"] = f"{values['unfinished']} being recorded now, or left by a crash (`dataset recover`)"
     for name, value in rows.items():
