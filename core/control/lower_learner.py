@@ -71,6 +71,9 @@ class LowerLearner:
         self.phase = 0
         self.steps = 0
         "environment steps in this phase"
+        self.finished_steps = 0
+        "environment steps of the phases before it"
+        self.phase_progress = 0.0
         self.generator = torch.Generator().manual_seed(seed)
         self.seed = seed
         self.env = LowerTraining(config.env, "residual", seed, num_threads)
@@ -96,12 +99,15 @@ class LowerLearner:
     @property
     def total_steps(self) -> int:
         """Environment steps so far."""
-        return sum(steps for _, steps in self.phases[: self.phase]) + (0 if self.done else self.steps)
+        return self.finished_steps + self.steps
 
     @property
     def progress(self) -> float:
-        """Share of the steps done, 0 to 1."""
-        return min(1.0, self.total_steps / sum(steps for _, steps in self.phases))
+        """Share of the training done, by steps or by time, 0 to 1."""
+        if self.done:
+            return 1.0
+        steps = [steps for _, steps in self.phases]
+        return (sum(steps[: self.phase]) + self.phase_progress * steps[self.phase]) / sum(steps)
 
     def headline(self, scalars: dict[str, float]) -> str:
         """The few numbers worth watching."""
@@ -120,9 +126,10 @@ class LowerLearner:
         progress = min(1.0, max(self.steps / steps, in_phase))
         log = self._run(name, progress)
         self.steps += self.env.num_agents * self.config.ppo.steps_per_iteration
-        log["phase_progress"] = progress
+        log["phase_progress"] = self.phase_progress = progress
         if self.steps >= steps or in_phase >= 1.0:
-            self.phase, self.steps, self._observation = self.phase + 1, 0, None
+            self.finished_steps += self.steps
+            self.phase, self.steps, self.phase_progress, self._observation = self.phase + 1, 0, 0.0, None
         return log
 
     def _run(self, name: PhaseName, progress: float) -> dict[str, float]:
@@ -176,14 +183,14 @@ class LowerLearner:
         for name, stage in self._stages.items():
             if isinstance(stage, Ppo):
                 state |= {f"ppo.{name}.{k}": v for k, v in stage.state_dict().items() if not k.startswith("model.")}
-        state["counters"] = torch.tensor([self.phase, self.steps])
+        state["counters"] = torch.tensor([self.phase, self.steps, self.finished_steps])
         state["generator"] = self.generator.get_state()
         return {k: v.detach().clone() for k, v in state.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Inverse of `state_dict`."""
         self.teacher.load_state_dict(_sub(state, "teacher."))
-        self.phase, self.steps = (int(x) for x in state["counters"])
+        self.phase, self.steps, self.finished_steps = (int(x) for x in state["counters"])
         self.generator.set_state(state["generator"])
         if not self.done:
             name = self.phases[self.phase][0]

@@ -145,6 +145,8 @@ def test_that_a_phase_ends_when_its_share_of_the_time_is_spent():
     assert learner.phase_name == "teacher"
     learner.iterate(time_share=0.34)
     assert learner.phase_name == "student"
+    assert learner.total_steps == 2 * 8 * 24  # what was done, not what was planned
+    assert learner.progress == pytest.approx(1 / 3, abs=1e-6)
     learner.close()
 
 
