@@ -51,8 +51,8 @@ class Evaluation:
     "Wilson interval"
     episodes: int
     successes: int
-    task_time_s: float
-    "median over successes; NaN without one"
+    task_time_s: float | None
+    "median over successes; None without one"
     task_time_quartiles_s: tuple[float, ...]
     "minimum, quartiles, maximum over successes"
     hand_position_error_m: float
@@ -79,7 +79,7 @@ class Evaluation:
             ci95=(interval.low, interval.high),
             episodes=len(results),
             successes=len(times),
-            task_time_s=statistics.median(times) if times else float("nan"),
+            task_time_s=statistics.median(times) if times else None,
             task_time_quartiles_s=five_numbers(times),
             hand_position_error_m=statistics.fmean(r.hand_position_error_m for r in results),
             hand_orientation_error_rad=statistics.fmean(r.hand_orientation_error_rad for r in results),

@@ -1,7 +1,6 @@
 """The job of `refine-dp evaluate`: what is measured, progress, and the report as JSON."""
 
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -123,16 +122,8 @@ def _tell(progress: EpisodeProgress, run: Run, results: list[EpisodeResult]) -> 
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
-    """As strict JSON: what is not a number is null."""
-    write_atomically(path, json.dumps(_strict(to_json(report)), indent=2, allow_nan=False) + "\n")
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    return [_strict(item) for item in value] if isinstance(value, list) else value
+    """As strict JSON. Raises ValueError for a value that is not finite."""
+    write_atomically(path, json.dumps(to_json(report), indent=2, allow_nan=False) + "\n")
 
 
 def describe(evaluation: Evaluation) -> str:

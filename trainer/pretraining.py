@@ -221,7 +221,8 @@ class Pretraining:
     def _evaluate(self, stop_requested: Callable[[], bool]) -> None:
         """Success of the averaged planner in simulation, with the evaluator of `refine-dp evaluate`."""
         config = self.config
-        if config.evaluate_episodes == 0:
+        known = any(evaluation["steps"] == self.learner.steps for evaluation in self.evaluations)
+        if config.evaluate_episodes == 0 or known:
             return
         evaluator = self._ready_evaluator()
         player = ChunkPlayer(self.learner.averaged, evaluator.task, config.planner.executed_steps)
