@@ -1,6 +1,7 @@
 """Starts the window: `python -m app`, or `refine-dp window`."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def run_window(options: argparse.Namespace) -> int:
     """The window itself; Qt is imported only here, so that --help and a missing display answer at once."""
     from PyQt6.QtCore import QSettings, QTimer
     from PyQt6.QtWidgets import QApplication
+    from pyqtgraph.util.garbage_collector import GarbageCollector
 
     from app.errors import UncaughtErrors, start_logging
     from app.main_window import MainWindow
@@ -54,6 +56,9 @@ def run_window(options: argparse.Namespace) -> int:
     app = QApplication(sys.argv[:1])
     app.setOrganizationName("REFINE-DP")
     app.setApplicationName("Studio")
+    # Python collects garbage in whichever thread happens to allocate; a widget destroyed outside the thread of the
+    # window crashes Qt. From here on garbage is collected by a timer of the window's thread only.
+    collector = GarbageCollector()
     handler = start_logging()
     errors = UncaughtErrors()
     errors.install()
@@ -78,6 +83,8 @@ def run_window(options: argparse.Namespace) -> int:
         settings.setValue("operator", state.settings.operator)
         state.close()
         errors.uninstall()
+        collector.timer.stop()
+        gc.enable()
         handler.close()
 
 

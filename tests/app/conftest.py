@@ -1,5 +1,6 @@
 """Fixtures of the window's tests: a real window under a real display, a fake session client, settings in a file."""
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,15 @@ from fake_client import FakeClient
 from app.main_window import MainWindow
 from app.state import AppState
 from trainer.session.messages import Configure
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_in_this_thread_only() -> Iterator[None]:
+    """As in app.main: a widget that Python collects in another thread crashes Qt."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

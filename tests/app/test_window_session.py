@@ -243,11 +243,12 @@ def test_that_closing_the_window_ends_the_session(own_window: MainWindow, client
     assert client.closed
 
 
-def test_that_arrangement_and_theme_are_kept(own_window: MainWindow, settings: QSettings) -> None:
+def test_that_arrangement_and_theme_are_kept(own_window: MainWindow, settings: QSettings, qtbot: QtBot) -> None:
     own_window.docks["Live plots"].hide()
     own_window.toggle_theme()
     own_window.close()
     again = MainWindow(AppState(FakeClient), settings)
+    qtbot.addWidget(again)
     assert not again.docks["Live plots"].isVisibleTo(again)
     assert again._state.theme.name == "light"
     again.toggle_theme()
