@@ -64,3 +64,29 @@ def test_that_a_killed_worker_is_told_and_replaced(real: MainWindow, qtbot: QtBo
     real.session.start.click()
     qtbot.waitUntil(lambda: state.session == "running", timeout=LOAD_MS)
     real.problems.dialogs[0].close()
+
+
+def test_that_an_episode_recorded_by_the_worker_is_browsed_replayed_deleted_and_brought_back(
+    real: MainWindow, qtbot: QtBot
+) -> None:
+    state, recording, browser = real._state, real.recording, real.browser
+    assert state.dataset is not None
+    state.library.open(state.dataset)
+    real.session.start.click()
+    qtbot.waitUntil(lambda: state.telemetry is not None and state.telemetry.recorded_samples >= 5, timeout=LOAD_MS)
+    assert not browser.delete.isEnabled()
+    real.session.start.click()  # pause: the recorder keeps what it has when it is told to
+    qtbot.waitUntil(recording.keep.isEnabled)
+    recording.keep.click()
+    qtbot.waitUntil(lambda: browser.model.rowCount() == 1, timeout=LOAD_MS)
+    assert state.library.rows[0].operator == "Ada"
+    browser.select({"demo_0"})
+    browser.replay.click()
+    qtbot.waitUntil(lambda: state.replay is not None, timeout=LOAD_MS)
+    state.leave_replay()
+    qtbot.waitUntil(browser.delete.isEnabled)
+    browser.delete.click()
+    qtbot.waitUntil(lambda: browser.model.rowCount() == 0 and not state.library.busy, timeout=LOAD_MS)
+    browser.undo.click()
+    qtbot.waitUntil(lambda: browser.model.rowCount() == 1, timeout=LOAD_MS)
+    assert not real.problems.dialogs
