@@ -7,6 +7,7 @@ from trainer.cli import main
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_that_successful_demonstrations_are_collected(tmp_path, capsys):
     path = tmp_path / "demos.hdf5"
     arguments = ["--dataset", str(path), "--episodes", "4", "--worlds", "4", "--success-only", "--seed", "5"]
@@ -24,6 +25,7 @@ def test_that_successful_demonstrations_are_collected(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_that_the_headless_loop_picks_up_a_box(tmp_path, capsys):
     assert main(["run", "--episodes", "2", "--pace", "fast", "--dataset", str(tmp_path / "a.hdf5")]) == 0
     said = capsys.readouterr().out

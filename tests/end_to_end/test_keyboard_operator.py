@@ -41,6 +41,7 @@ def pick_up(seed: int, path: Path) -> tuple[EpisodeFinished | None, dict[str, in
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_that_a_person_at_the_keyboard_picks_up_the_box(tmp_path):
     path = tmp_path / "keyboard.hdf5"
     ends = [pick_up(seed, path) for seed in range(3)]
