@@ -40,9 +40,9 @@ class UpperRewardConfig:
     """Weights of Table III; pairs are (first, last) of a curriculum over the training."""
 
     position: float = 2.0
-    "each position kernel (B38), and the extra one"
+    "each position kernel (B38), and the extra ones"
     rotation: float = 1.0
-    "each rotation kernel (B39), and the extra one"
+    "each rotation kernel (B39), and the extra ones"
     posture: float = -0.2
     "B40"
     action_change: tuple[float, float] = (-0.01, -0.1)
@@ -257,9 +257,9 @@ class ArmWorlds:
         torque = split_arms(state.joint_torque[:, ARMS])
         terms = {
             "position": w.position
-            * reward.kernels(pos_error, (*reward.POSITION_SIGMAS_M, reward.EXTRA_POSITION_SIGMA_M)),
+            * reward.kernels(pos_error, reward.POSITION_SIGMAS_M + reward.EXTRA_POSITION_SIGMAS_M),
             "rotation": w.rotation
-            * reward.kernels(rot_error, (*reward.ROTATION_SIGMAS_RAD, reward.EXTRA_ROTATION_SIGMA_RAD)),
+            * reward.kernels(rot_error, reward.ROTATION_SIGMAS_RAD + reward.EXTRA_ROTATION_SIGMAS_RAD),
             "posture": w.posture * reward.posture(arms.joint_pos),
             "action_change": between(w.action_change, progress) * reward.squared(action - self._last_action),
             "joint_velocity": between(w.joint_velocity, progress) * reward.squared(arms.joint_vel),

@@ -95,6 +95,8 @@ class Ppo:
         self.device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         self.learning_rate = config.learning_rate
+        self.learning_rate_cap = config.max_learning_rate
+        "upper end of the learning rate now: a training may lower it towards its end"
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
     @torch.no_grad()
@@ -198,7 +200,8 @@ class Ppo:
         if kl > 2 * c.target_kl:
             self.learning_rate = max(c.min_learning_rate, self.learning_rate / 1.5)
         elif 0 < kl < 0.5 * c.target_kl:
-            self.learning_rate = min(c.max_learning_rate, self.learning_rate * 1.5)
+            self.learning_rate = self.learning_rate * 1.5
+        self.learning_rate = min(self.learning_rate, self.learning_rate_cap)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
 

@@ -110,6 +110,9 @@ def test_that_the_learning_rate_follows_the_divergence():
     assert ppo.learning_rate == pytest.approx(2e-3 / 1.5)
     ppo._adapt_learning_rate(kl=CONFIG.target_kl / 3)
     assert ppo.optimizer.param_groups[0]["lr"] == pytest.approx(2e-3)
+    ppo.learning_rate_cap = 1e-4
+    ppo._adapt_learning_rate(kl=CONFIG.target_kl / 3)
+    assert ppo.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4)
 
 
 def test_that_a_nan_reward_stops_the_update():
