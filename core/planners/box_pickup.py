@@ -22,6 +22,8 @@ from core.tasks.terms import rotate_2d, upright_cosine
 from core.types import CONTROL_PERIOD_S, CONTROL_STEPS_PER_COMMAND, Command, WorldState, gripper_open
 
 _STYLE_STREAM = 0x5EED_57A1E
+_SIDES = torch.tensor([1.0, -1.0])
+"""Left, right."""
 PERIOD_S = CONTROL_STEPS_PER_COMMAND * CONTROL_PERIOD_S
 
 STAGES = ("approach", "align", "settle", "reach", "surround", "squeeze", "lift", "hold", "lower", "open")
@@ -88,7 +90,7 @@ class BoxPickupPlannerConfig:
 
 @dataclass
 class _View:
-    """What the phases look at; 'grasp frame': at the box's centre, level, x in the direction of approach."""
+    """What the phases look at."""
 
     time_s: Float[Tensor, "N"]
     base_yaw: Float[Tensor, "N"]
@@ -122,9 +124,9 @@ class BoxPickupHeuristic:
         self._hand_pos_b = torch.zeros(n, 2, 3)
         self._hand_quat_b = torch.zeros(n, 2, 4)
         self._arrived_s = torch.full((n,), torch.inf)
-        self._grasp_pos_w = torch.zeros(n, 3)
-        self._grasp_yaw = torch.zeros(n)
-        self._trim_w = torch.zeros(n, 2, 3)
+        self._grasp_pos_b = torch.zeros(n, 3)
+        self._grasp_quat_b = torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(n, 1)
+        self._trim = torch.zeros(n, 2)
         self._depth = torch.zeros(n)
         self._lifted = torch.zeros(n)
         self._box_to_hands_z = torch.zeros(n)
@@ -152,7 +154,7 @@ class BoxPickupHeuristic:
         self._hand_pos_b[worlds] = hand_pos_b[worlds]
         self._hand_quat_b[worlds] = hand_quat_b[worlds]
         self._arrived_s[worlds] = torch.inf
-        self._trim_w[worlds] = 0.0
+        self._trim[worlds] = 0.0
         self._depth[worlds] = 0.0
         self._lifted[worlds] = 0.0
 
@@ -162,7 +164,7 @@ class BoxPickupHeuristic:
         self._advance(view, state)
         self._velocity = self._walk(view)
         self._squeeze_and_lift(view, state)
-        self._trim(view, state)
+        self._raise_sagging_hands(view, state)
         self._move_hands(view, state)
         return Command(
             base_velocity=self._velocity.clone(),
@@ -234,14 +236,19 @@ class BoxPickupHeuristic:
         self._arrived_s = torch.where(moves, torch.inf, self._arrived_s)
 
     def _remember_grasp(self, was: Int[Tensor, "N"], view: _View, state: WorldState) -> None:
-        """What the later stages refer to, taken when the squeeze and the lift begin; counts attempts."""
+        """What the later stages refer to, taken when the squeeze and the lift begin; counts attempts.
+
+        The grasp stays where it is relative to the base: commands that followed the base's sway with the planner's
+        delay would excite it through the arms.
+        """
         squeezing = self.stages.at(SQUEEZE) & (was != SQUEEZE)
         self.attempts += squeezing
         style = self.styles
         offset = torch.stack((style["grasp_x_m"], torch.zeros_like(view.time_s), self._grasp_z(view)), dim=-1)
-        centre = view.box_pos_w + quat_rotate(quat_from_yaw(view.approach_yaw), offset)
-        self._grasp_pos_w = torch.where(squeezing[:, None], centre, self._grasp_pos_w)
-        self._grasp_yaw = torch.where(squeezing, view.approach_yaw, self._grasp_yaw)
+        box_pos_b, box_quat_b = _box_in_base(view, state)
+        centre = box_pos_b + quat_rotate(box_quat_b, offset)
+        self._grasp_pos_b = torch.where(squeezing[:, None], centre, self._grasp_pos_b)
+        self._grasp_quat_b = torch.where(squeezing[:, None], box_quat_b, self._grasp_quat_b)
         self._box_rest_z = torch.where(squeezing, view.box_pos_w[:, 2], self._box_rest_z)
         self._depth = torch.where(squeezing, -style["clearance_m"], self._depth)
         self._lifted = torch.where(squeezing, torch.zeros_like(self._lifted), self._lifted)
@@ -251,19 +258,18 @@ class BoxPickupHeuristic:
     def _have_hands_arrived(self, view: _View, state: WorldState) -> Bool[Tensor, "N"]:
         goal_pos_b, _ = self._hand_goal(view, state)
         measured, _ = _hands_in_base(state)
-        asked_b = goal_pos_b + quat_rotate_inv(state.base_quat_w[:, None], self._trim_w)
-        commanded = ((self._hand_pos_b - asked_b).norm(dim=-1) < 0.015).all(dim=-1)
+        commanded = ((self._hand_pos_b - self._trimmed(goal_pos_b)).norm(dim=-1) < 0.015).all(dim=-1)
         here = ((measured - goal_pos_b).norm(dim=-1) < self.config.hand_arrived_m).all(dim=-1)
         self._arrived_s = torch.where(commanded, torch.minimum(self._arrived_s, view.time_s), torch.inf)
         return commanded & (here | (view.time_s - self._arrived_s > self.config.hand_timeout_s))
 
     def _deflection(self, state: WorldState, view: _View) -> Float[Tensor, "N"]:
         """How far the palms are held apart against their command, m; grows with the force."""
-        return _half_separation(state, self._grasp_yaw) - (view.half_width - self._depth)
+        return _half_separation(state, self._grasp_quat_b) - (view.half_width - self._depth)
 
     def _has_missed(self, view: _View, state: WorldState) -> Bool[Tensor, "N"]:
         """The palms closed beside the box, or the box is no longer where they close."""
-        closed = _half_separation(state, self._grasp_yaw) < view.half_width - self.config.missed_m
+        closed = _half_separation(state, self._grasp_quat_b) < view.half_width - self.config.missed_m
         middle = state.hand_pos_w[..., :2].mean(dim=1)
         return closed | ((view.box_pos_w[:, :2] - middle).norm(dim=-1) > self.config.displaced_m)
 
@@ -321,51 +327,50 @@ class BoxPickupHeuristic:
     def _hand_goal(self, view: _View, state: WorldState) -> tuple[Float[Tensor, "N 2 3"], Float[Tensor, "N 2 4"]]:
         """Where the hands are to go in the present stage, base frame."""
         style, index = self.styles, self.stages.index
-        before = index <= SETTLE
         live = (index == REACH) | (index == SURROUND)
-        centre = torch.where(live[:, None], view.box_pos_w, self._grasp_pos_w)
-        yaw = torch.where(live, view.approach_yaw, self._grasp_yaw)
+        box_pos_b, box_quat_b = _box_in_base(view, state)
+        centre = torch.where(live[:, None], box_pos_b, self._grasp_pos_b)
+        turn = torch.where(live[:, None], box_quat_b, self._grasp_quat_b)
         half = torch.where(live, view.half_width + style["clearance_m"], view.half_width - self._depth)
         half = torch.where(index == OPEN, view.half_width + style["clearance_m"] + 0.02, half)
         x = torch.where(live, style["grasp_x_m"], 0.0)
         z = torch.where(live, self._grasp_z(view) + self.config.above_m * (index == REACH), self._lifted)
-        sides = torch.tensor([1.0, -1.0])
-        offset = torch.stack((x[:, None].expand(-1, 2), half[:, None] * sides, z[:, None].expand(-1, 2)), dim=-1)
-        turn = quat_from_yaw(yaw)[:, None]
-        pos_w = centre[:, None] + quat_rotate(turn, offset)
-        pos_b = quat_rotate_inv(state.base_quat_w[:, None], pos_w - state.base_pos_w[:, None])
-        quat_b = quat_mul(quat_inv(state.base_quat_w)[:, None], turn).expand(-1, 2, 4)
+        offset = torch.stack((x[:, None].expand(-1, 2), half[:, None] * _SIDES, z[:, None].expand(-1, 2)), dim=-1)
+        pos = centre[:, None] + quat_rotate(turn[:, None], offset)
         carry_pos, carry_quat = self._carry_goal(view)
-        return torch.where(before[:, None, None], carry_pos, pos_b), torch.where(
-            before[:, None, None], carry_quat, quat_b
-        )
+        before = (index <= SETTLE)[:, None, None]
+        return torch.where(before, carry_pos, pos), torch.where(before, carry_quat, turn[:, None].expand(-1, 2, 4))
 
     def _carry_goal(self, view: _View) -> tuple[Float[Tensor, "N 2 3"], Float[Tensor, "N 2 4"]]:
         """Hands as they are while far away, spread beside the box's path when near."""
         style = self.styles
-        sides = torch.tensor([1.0, -1.0])
         x, z = style["carry_x_m"][:, None].expand(-1, 2), style["carry_z_m"][:, None].expand(-1, 2)
-        spread = torch.stack((x, style["carry_y_m"][:, None] * sides, z), dim=-1)
+        spread = torch.stack((x, style["carry_y_m"][:, None] * _SIDES, z), dim=-1)
         level = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand_as(self._hand_quat_b)
         far = self.stages.at(APPROACH) & (view.place_error_h.norm(dim=-1) > style["carry_distance_m"])
         far = far[:, None, None]
         return torch.where(far, self._hand_pos_b, spread), torch.where(far, self._hand_quat_b, level)
 
-    def _trim(self, view: _View, state: WorldState) -> None:
+    def _raise_sagging_hands(self, view: _View, state: WorldState) -> None:
         """Raise the command by what the hands stay below their goal: under load they sag."""
         goal_b, _ = self._hand_goal(view, state)
         measured_b, _ = _hands_in_base(state)
-        error = quat_rotate(state.base_quat_w[:, None], goal_b - measured_b)
-        trim = self._trim_w + self.config.trim_gain * error * torch.tensor([0.0, 0.0, 1.0])
-        trim = trim.clamp(-self.config.max_trim_m, self.config.max_trim_m)
+        missing = quat_rotate_inv(self._grasp_quat_b[:, None], goal_b - measured_b)[..., 2]
+        limit = self.config.max_trim_m
+        trim = (self._trim + self.config.trim_gain * missing).clamp(-limit, limit)
         at_box = (self.stages.index >= LIFT) & (self.stages.index <= LOWER)
-        self._trim_w = torch.where(at_box[:, None, None], trim, 0.0)
+        self._trim = torch.where(at_box[:, None], trim, 0.0)
+
+    def _trimmed(self, goal_b: Float[Tensor, "N 2 3"]) -> Float[Tensor, "N 2 3"]:
+        """The goal, raised by the trim."""
+        up = torch.stack((torch.zeros_like(self._trim), torch.zeros_like(self._trim), self._trim), dim=-1)
+        return goal_b + quat_rotate(self._grasp_quat_b[:, None], up)
 
     def _move_hands(self, view: _View, state: WorldState) -> None:
         """One step of the commanded hands towards their goal."""
         speeds = self.config.speeds
         goal_pos, goal_quat = self._hand_goal(view, state)
-        goal_pos = goal_pos + quat_rotate_inv(state.base_quat_w[:, None], self._trim_w)
+        goal_pos = self._trimmed(goal_pos)
         fraction = self.styles["speed_fraction"][:, None] * PERIOD_S
         self._hand_pos_b = move_towards(self._hand_pos_b, goal_pos, speeds.hand_m_s * fraction)
         self._hand_quat_b = turn_towards(self._hand_quat_b, goal_quat, speeds.hand_rad_s * fraction)
@@ -388,10 +393,16 @@ def _approach_yaw(state: WorldState) -> Float[Tensor, "N"]:
     return wrap_angle(yaw + torch.pi * behind)
 
 
-def _half_separation(state: WorldState, yaw: Float[Tensor, "N"]) -> Float[Tensor, "N"]:
-    """Half the distance between the hand frames across the direction of approach, m."""
-    between = state.hand_pos_w[:, 0] - state.hand_pos_w[:, 1]
-    return 0.5 * rotate_2d(between[:, :2], -yaw)[:, 1]
+def _box_in_base(view: _View, state: WorldState) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "N 4"]]:
+    """Grasp frame in the base frame: at the box's centre, level, x in the direction of approach."""
+    pos = quat_rotate_inv(state.base_quat_w, view.box_pos_w - state.base_pos_w)
+    return pos, quat_mul(quat_inv(state.base_quat_w), quat_from_yaw(view.approach_yaw))
+
+
+def _half_separation(state: WorldState, grasp_quat_b: Float[Tensor, "N 4"]) -> Float[Tensor, "N"]:
+    """Half the distance between the hand frames along the grasp frame's y axis, m."""
+    hand_pos_b, _ = _hands_in_base(state)
+    return 0.5 * quat_rotate_inv(grasp_quat_b, hand_pos_b[:, 0] - hand_pos_b[:, 1])[:, 1]
 
 
 def _box_to_hands_z(state: WorldState) -> Float[Tensor, "N"]:
