@@ -38,8 +38,12 @@ class BoxPickupPlannerConfig:
     "fastest commands"
     style: StyleRanges = field(default_factory=StyleRanges)
     "what differs between episodes"
-    pause_m: float = 0.10
-    "the approach ends this far before the place to grasp from"
+    pause_m: float = 0.12
+    "the approach ends this far before the place to grasp from, the hands still before the box"
+    straight_m: float = 0.03
+    "no further than this aside the robot goes in with the hands beside the box; 2.5 times as far it backs out"
+    straight_rad: float = 0.10
+    "and turned no further than this"
     aligned_m: float = 0.03
     "place reached: stop stepping"
     aligned_rad: float = 0.06
@@ -212,8 +216,12 @@ class BoxPickupHeuristic:
         lifted = self._lifted >= self.styles["lift_m"] - 1e-4
         down = self._lifted <= 1e-4
 
-        self._go(was, APPROACH, ALIGN, distance < 2 * config.aligned_m, view)
+        aside = view.place_error_h[:, 1].abs()
+        straight = (aside < config.straight_m) & (turn < config.straight_rad)
+        self._go(was, APPROACH, ALIGN, (distance < config.usable_m) & straight, view)
         self._go(was, ALIGN, SETTLE, near, view)
+        askew = (aside > 2.5 * config.straight_m) | (turn > 2.5 * config.straight_rad)
+        self._go(was, ALIGN, APPROACH, askew, view)
         self._go(was, SETTLE, REACH, settled & usable & arrived, view)
         self._go(was, SETTLE, ALIGN, settled & ~usable, view)
         for stage, following in ((REACH, SURROUND), (SURROUND, SQUEEZE)):

@@ -25,14 +25,14 @@ class StyleRanges:
     "nearer than this to its place the robot spreads its hands"
     carry_x_m: Range = (0.24, 0.29)
     "spread hands, base frame"
-    carry_y_m: Range = (0.25, 0.29)
+    carry_y_m: Range = (0.26, 0.30)
     "spread hands, base frame, each to its side"
     carry_z_m: Range = (0.04, 0.10)
     "spread hands, base frame"
     clearance_m: Range = (0.05, 0.08)
     "between pad and box before squeezing"
-    grasp_x_m: Range = (-0.02, 0.02)
-    "palm beyond the box's centre"
+    grasp_x_m: Range = (-0.01, 0.03)
+    "hand frame beyond the box's centre; the pad's middle is 2 cm behind the hand frame"
     grasp_z_m: Range = (-0.01, 0.03)
     "palm above the box's centre"
     press_m: Range = (0.035, 0.05)
