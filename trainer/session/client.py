@@ -26,6 +26,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 from trainer.session.messages import (
+    FOLDER_PREFIX,
     HEARTBEAT_PERIOD_S,
     HEARTBEAT_TIMEOUT_S,
     MAX_MESSAGE_BYTES,
@@ -78,7 +79,7 @@ class SessionClient:
         """Start the worker process and the threads that talk to it. Returns at once. Raises RuntimeError if started."""
         if self._process is not None:
             raise RuntimeError("the session was started already; close() it and make another client")
-        self._folder = Path(tempfile.mkdtemp(prefix="refine-dp-"))  # 0700: others cannot reach the socket
+        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))  # 0700: others cannot reach the socket
         self._key = secrets.token_bytes(32)
         self._process = subprocess.Popen(
             self._command,

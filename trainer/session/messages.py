@@ -19,6 +19,8 @@ from trainer.typed_json import DecodeError, from_json, to_json
 PROTOCOL_VERSION = 1
 MAGIC = b"RDP1"
 MAX_MESSAGE_BYTES = 1 << 20
+FOLDER_PREFIX = "refine-dp-"
+"""Begin of the name of the private folder in which the socket is."""
 HEARTBEAT_PERIOD_S = 0.1
 """The client sends `Heartbeat` at this period."""
 HEARTBEAT_TIMEOUT_S = 0.25

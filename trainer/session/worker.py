@@ -1,16 +1,19 @@
 """The session worker process: `python -m trainer.session.worker`, with address and key as one JSON line on stdin."""
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import torch
 
 from trainer.session.live import LiveSession
 from trainer.session.messages import (
+    FOLDER_PREFIX,
     PROTOCOL_VERSION,
     TELEMETRY_HZ,
     SceneChanged,
@@ -59,7 +62,15 @@ def main() -> int:
         status = 1
     session.close()
     server.close()
+    remove_folder(Path(address).parent)
     return status
+
+
+def remove_folder(folder: Path) -> None:
+    """The client's private folder, should the client have died before it could remove it."""
+    if folder.name.startswith(FOLDER_PREFIX):
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only when it is empty
 
 
 def greeting(session: LiveSession) -> list[WorkerEvent]:
