@@ -35,7 +35,7 @@ class StyleRanges:
     "hand frame beyond the box's centre; the pad's middle is 2 cm behind the hand frame"
     grasp_z_m: Range = (-0.01, 0.03)
     "palm above the box's centre"
-    press_m: Range = (0.035, 0.05)
+    press_m: Range = (0.045, 0.065)
     "how far the commanded palms are inside the box's faces when it is held"
     squeeze_m_s: Range = (0.06, 0.12)
     "closing speed of each palm"
