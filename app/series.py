@@ -68,7 +68,11 @@ class Quantity:
 
 
 def _velocity(t: Telemetry) -> np.ndarray:
-    return np.stack((t.velocity_command, t.velocity_actual), axis=1).ravel()
+    return np.stack((t.velocity_command[:2], t.velocity_actual[:2]), axis=1).ravel()
+
+
+def _turn_rate(t: Telemetry) -> np.ndarray:
+    return np.array([t.velocity_command[2], t.velocity_actual[2]])
 
 
 def _hand_position_error_mm(t: Telemetry) -> np.ndarray:
@@ -89,16 +93,17 @@ def _loop_ms(t: Telemetry) -> np.ndarray:
 
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
-        "velocity", "Velocity", "m/s, rad/s",
-        ("vx cmd", "vx", "vy cmd", "vy", "wz cmd", "wz"), _velocity, dashed=(0, 2, 4), colours=(0, 0, 1, 1, 2, 2),
+        "velocity", "Base velocity", "m/s", ("vx cmd", "vx", "vy cmd", "vy"), _velocity,
+        dashed=(0, 2), colours=(0, 0, 1, 1),
     ),
+    Quantity("turn_rate", "Turn rate", "rad/s", ("wz cmd", "wz"), _turn_rate, dashed=(0,), colours=(2, 2)),
     Quantity("hand_position", "Hand position error", "mm", ("left", "right"), _hand_position_error_mm, decimals=1),
     Quantity("hand_rotation", "Hand angle error", "°", ("left", "right"), _hand_rotation_error_deg, decimals=1),
     Quantity(
         "foot", "Foot placement error", "mm", ("last step",), _foot_error_mm, colours=(2,), decimals=0, limit=20.0,
     ),
     Quantity(
-        "loop", "Loop", "ms", ("backend", "control", "source", "slack"), _loop_ms,
+        "loop", "Loop time", "ms", ("backend", "control", "source", "slack"), _loop_ms,
         colours=(0, 1, 2, 7), dashed=(3,), decimals=1, limit=20.0,
     ),
 )  # fmt: skip

@@ -27,7 +27,7 @@ class Metrics:
     session_height: int = 500
     recording_height: int = 350
     plots_width: int = 480
-    plot_height: int = 56
+    plot_height: int = 48
     browser_height: int = 270
     dialog_width: int = 560
     details_height: int = 220

@@ -39,6 +39,7 @@ class BrowserPanel(QWidget):
         self._state = state
         self._series: FieldSeries | None = None
         self._field = FIRST_FIELD
+        self._cursor_s: float | None = None
         self.model = EpisodeTableModel(state.theme)
         self.sorted = sorted_view(self.model)
         self.table = QTableView()
@@ -69,10 +70,10 @@ class BrowserPanel(QWidget):
         self._build_table()
         self._build_fields()
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget, stretch in ((self.table, 5), (self.fields, 2), (self.plot, 5)):
+        for widget, stretch in ((self.table, 6), (self.fields, 2), (self.plot, 4)):
             splitter.addWidget(widget)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
-        splitter.setSizes([100 * s for s in (5, 2, 5)])
+        splitter.setSizes([100 * s for s in (6, 2, 4)])
         layout.addWidget(splitter, 1)
 
     def _build_bar(self) -> QHBoxLayout:
@@ -164,7 +165,8 @@ class BrowserPanel(QWidget):
         self.model.set_rows(rows)
         self.select(names)
         succeeded, length = sum(row.success for row in rows), sum(row.duration_s for row in rows)
-        text = f"{len(rows)} episodes · {length / 60:.1f} min · {results_text(succeeded, len(rows))}"
+        count = f"{len(rows)} episode{'' if len(rows) == 1 else 's'}"
+        text = f"{count} · {length / 60:.1f} min · {results_text(succeeded, len(rows))}"
         self.summary.setText(text if rows else "No episodes: choose a data set in the recording panel (Ctrl+O)")
         self._show_actions()
 
@@ -274,7 +276,10 @@ class BrowserPanel(QWidget):
     def _show_cursor(self) -> None:
         replay = self._state.replay
         shown = self._series is not None and replay is not None and replay.states.title.startswith(self._series.episode)
-        self.plot.show_cursor(replay.position_s if shown and replay is not None else None)
+        time_s = replay.position_s if shown and replay is not None else None
+        if time_s != self._cursor_s:
+            self._cursor_s = time_s
+            self.plot.show_cursor(time_s)
 
     @pyqtSlot(float)
     def _on_time_clicked(self, time_s: float) -> None:

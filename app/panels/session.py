@@ -173,12 +173,14 @@ class SessionPanel(QWidget):
     def _on_ticked(self) -> None:
         telemetry = self._state.telemetry
         self._ticks += 1
-        # a progress bar repaints its window at once, the 3-D view with it: five times a second is enough
         if telemetry is None or self._ticks % SHOW_EVERY_TICKS:
             return
         limit = max(self._time_limit_s, telemetry.time_s, 0.1)
+        # a progress bar has its window painted at once; without updates it waits for the next painting
+        self.time.setUpdatesEnabled(False)
         self.time.setMaximum(round(10 * limit))
         self.time.setValue(round(10 * telemetry.time_s))
+        self.time.setUpdatesEnabled(True)
         self.time.setFormat(f"{telemetry.time_s:.1f} s of {limit:.0f} s")
         self.stage.setText(telemetry.stage.replace("_", " "))
         self.results.setText(results_text(telemetry.episodes_succeeded, telemetry.episodes_finished))

@@ -11,6 +11,7 @@ from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 from app.episodes import FieldSeries
 from app.theme import TICK_POINTS, Theme, mono_font
+from app.widgets.quiet_plot import QuietPlot
 
 
 class FieldPlot(QWidget):
@@ -21,7 +22,7 @@ class FieldPlot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("field_plot")
-        self.plot = pg.PlotWidget()
+        self.plot = QuietPlot()
         self._series: FieldSeries | None = None
         self._columns: tuple[int, ...] = ()
         self._theme: Theme | None = None
@@ -37,7 +38,9 @@ class FieldPlot(QWidget):
         self.plot.addItem(self._region, ignoreBounds=True)
         self._cursor.hide()
         self._region.hide()
+        self.plot.setLabel("bottom", "select an episode, then a field")
         self.plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
+        self._region.sigRegionChanged.connect(self.plot.show_changes)
 
     def apply_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -67,6 +70,7 @@ class FieldPlot(QWidget):
         self._cursor.setVisible(time_s is not None)
         if time_s is not None:
             self._cursor.setPos(time_s)
+        self.plot.show_changes()
 
     def show_region(self, on: bool) -> None:
         """Let the person mark a part."""
@@ -74,6 +78,7 @@ class FieldPlot(QWidget):
             self._region.setBounds((0.0, float(self._series.time_s[-1])))
             self._region.setRegion((0.0, float(self._series.time_s[-1])))
         self._region.setVisible(on)
+        self.plot.show_changes()
 
     def set_region(self, start_s: float, stop_s: float) -> None:
         """Mark a part."""
@@ -91,6 +96,7 @@ class FieldPlot(QWidget):
         item = self.plot.getPlotItem()
         for curve in list(item.curves):
             item.removeItem(curve)
+        self.plot.show_changes()
         series, theme = self._series, self._theme
         if series is None or theme is None:
             return

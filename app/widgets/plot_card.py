@@ -6,9 +6,11 @@
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.theme import METRICS, READOUT_POINTS, TICK_POINTS, Theme, mono_font
+from app.theme import METRICS, TICK_POINTS, Theme, mono_font
+from app.widgets.quiet_plot import QuietPlot
+from app.widgets.readout import Chip, Readout
 from app.widgets.roles import label
 
 
@@ -32,8 +34,8 @@ class PlotCard(QWidget):
         self._colours = colours or tuple(range(len(names)))
         self._times, self._values = np.empty(0), np.empty((0, len(names)))
         self._hover_s: float | None = None
-        self.plot = pg.PlotWidget()
-        self._legend = QLabel()
+        self.plot = QuietPlot()
+        self._legend = Readout()
         self._curves: list[pg.PlotDataItem] = [self.plot.plot() for _ in names]
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._limit = pg.InfiniteLine(pos=limit, angle=0) if limit is not None else None
@@ -48,11 +50,6 @@ class PlotCard(QWidget):
         header = QHBoxLayout()
         header.setSpacing(METRICS.gap)
         header.addWidget(label(f"{title}  [{unit}]", "section"))
-        self._legend.setTextFormat(Qt.TextFormat.RichText)
-        self._legend.setFont(mono_font(READOUT_POINTS))
-        # values change width many times a second: the layout must not follow them
-        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         header.addWidget(self._legend, 1)
         layout.addLayout(header)
         layout.addWidget(self.plot, 1)
@@ -133,19 +130,22 @@ class PlotCard(QWidget):
         return self._values[index]
 
     def _show_readout(self) -> None:
+        self.plot.show_changes()
         if self._theme is not None:
-            self._legend.setText(" ".join(self._chips()))
+            self._legend.show_chips(self._chips(), self._theme.text, self._theme.muted)
 
-    def _chips(self) -> list[str]:
-        """One entry a line: its colour, name and value; a dashed line's value follows its solid partner's."""
+    def _chips(self) -> tuple[Chip, ...]:
+        """One for each line; a dashed line's value stands beside that of its solid partner."""
         texts = [f"{v:.{self._decimals}f}" if np.isfinite(v) else "–" for v in self.readout()]
         chips = []
         for i, name in enumerate(self._names):
-            paired = i in self._dashed and i + 1 < len(self._names) and self._colours[i + 1] == self._colours[i]
-            if paired:
+            if self._is_pair(i):
                 continue
-            before = i - 1 in self._dashed and self._colours[i - 1] == self._colours[i]
-            mark = "┅" if i in self._dashed else "━"
-            wanted = f"<span style='color:{self._theme.muted}'>/{texts[i - 1]}</span>" if before and self._theme else ""
-            chips.append(f"<span style='color:{self._colour(i)}'>{mark} {name}</span> {texts[i]}{wanted}")
-        return chips
+            beside = f"/{texts[i - 1]}" if i > 0 and self._is_pair(i - 1) else ""
+            chips.append(Chip(self._colour(i), name, texts[i], beside, i in self._dashed))
+        return tuple(chips)
+
+    def _is_pair(self, index: int) -> bool:
+        """Whether this is a dashed line followed by a solid one of its colour."""
+        after = index + 1
+        return index in self._dashed and after < len(self._names) and self._colours[after] == self._colours[index]

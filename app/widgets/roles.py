@@ -23,11 +23,12 @@ def label(text: str = "", role: str = "", name: str = "") -> QLabel:
     return result
 
 
-def yielding(text: str = "", role: str = "", name: str = "") -> QLabel:
-    """A label that gives way when the window is narrow, and stands at the right of its place."""
+def yielding(text: str = "", role: str = "", name: str = "", left: bool = False) -> QLabel:
+    """A label that gives way when the window is narrow, and stands at the right (or left) of its place."""
     result = label(text, role, name)
     result.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    result.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+    result.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return result
 
 

@@ -54,7 +54,6 @@ class SceneView(QOpenGLWidget):
         self._last_mouse = QPointF()
         self._frame_times: list[float] = []
         self._names_down: dict[int, str] = {}
-        self.frameSwapped.connect(self._on_frame_swapped)
 
     def set_model(self, model: mujoco.MjModel) -> None:
         """Show another model, owned by this view from now on."""
@@ -114,6 +113,7 @@ class SceneView(QOpenGLWidget):
             if self._context is None:
                 self._make_context()
             self._render(self._model, self._data, self._writer, self._scene)
+            self._count_frame()
         except mujoco.FatalError as error:
             self._model = None
             self.failed.emit(str(error))
@@ -138,7 +138,7 @@ class SceneView(QOpenGLWidget):
         ratio = self.devicePixelRatioF()
         return mujoco.MjrRect(0, 0, round(self.width() * ratio), round(self.height() * ratio))
 
-    def _on_frame_swapped(self) -> None:
+    def _count_frame(self) -> None:
         now = time.perf_counter()
         self._frame_times = [t for t in self._frame_times if now - t < RATE_WINDOW_S] + [now]
         self.rate_hz = len(self._frame_times) / RATE_WINDOW_S

@@ -64,10 +64,10 @@ def test_that_a_plot_reads_out_the_newest_value_or_the_one_under_the_mouse(qtbot
     card.apply_theme(DARK)
     card.set_data(np.array([0.0, 1.0, 2.0]), np.array([[0.0, 1.0], [0.1, 1.1], [0.2, np.nan]]), 10.0)
     assert card.readout()[0] == 0.2
-    assert "actual</span> –" in card._legend.text()
+    assert card._legend.text == "actual –/0.20"
     card._set_hover(-1.0)
     assert card.readout() == pytest.approx([0.1, 1.1])
-    assert "actual</span> 1.10" in card._legend.text()
+    assert card._legend.text == "actual 1.10/0.10"
     card._set_hover(None)
     assert card.readout()[0] == 0.2
 
