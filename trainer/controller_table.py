@@ -87,16 +87,16 @@ def _arm_row(row: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _cm(median: float, p95: float) -> str:
-    return f"{100 * median:.2f} / {100 * p95:.2f}"
+def _cm(median: float | None, p95: float | None) -> str:
+    return "-" if median is None or p95 is None else f"{100 * median:.2f} / {100 * p95:.2f}"
 
 
 def _deg(median: float, p95: float) -> str:
     return f"{math.degrees(median):.1f} / {math.degrees(p95):.1f}"
 
 
-def _percent(ratio: float) -> str:
-    return "-" if math.isnan(ratio) else f"{100 * ratio:.1f} %"
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{100 * ratio:.1f} %"
 
 
 def _falls(report: dict[str, Any]) -> str:

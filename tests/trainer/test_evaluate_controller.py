@@ -13,7 +13,7 @@ from trainer.controller_table import arms_table, legs_table, page
 from trainer.jobs.evaluate_controller import Config, leg_entries, main
 
 REPORT = {
-    "placement_median_m": 0.0123, "placement_p95_m": 0.031, "distance_ratio": 0.987, "turn_ratio": float("nan"),
+    "placement_median_m": 0.0123, "placement_p95_m": 0.031, "distance_ratio": 0.987, "turn_ratio": None,
     "falls_per_1000_s": 1.5, "falls_interval": [0.3, 4.4],
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Measure the controllers and write the table: walking, falls, hand tracking, and the baselines without learning."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -73,7 +74,7 @@ def main(config: Config) -> int:
         _store(config.json_path, stored)
     stored["settings"] = {"walking_s": config.walking_s, "kick_m_s": config.kick_m_s, "seed": config.seed}
     _store(config.json_path, stored)
-    write_table(stored, config.table)
+    write_table(_strict(stored), config.table)
     print(f"wrote {config.table} and {config.json_path}")
     return 0
 
@@ -192,7 +193,16 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _store(path: Path, stored: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(_strict(stored), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _strict(value: Any) -> Any:
+    """Plain JSON has no NaN: what could not be measured is null."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":
