@@ -109,7 +109,7 @@ def test_that_episodes_differ_in_style_and_repeat_with_the_seed(scene):
         world, planner = scene(4, seed=1)
         planner.seed(torch.arange(4), [seed + 10 * world for world in range(4)])
         planner.reset(torch.arange(4), world.state)
-        return torch.stack([c.to_vector() for c in run(world, planner, 8)[0]])
+        return torch.stack([c.to_vector() for c in run(world, planner, 4)[0]])
 
     first, again, other = paths(0), paths(0), paths(1)
 
