@@ -103,7 +103,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "foot", "Foot placement error", "mm", ("last step",), _foot_error_mm, colours=(2,), decimals=0, limit=20.0,
     ),
     Quantity(
-        "loop", "Loop time", "ms", ("backend", "control", "source", "slack"), _loop_ms,
+        "loop", "Loop", "ms", ("backend", "control", "source", "slack"), _loop_ms,
         colours=(0, 1, 2, 7), dashed=(3,), decimals=1, limit=20.0,
     ),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from trainer.session.messages import RecordAction
 
 EMPTY_SCENE = Scene("empty")
 SLIDER_STEPS = 10_000
+LATE_LOOP_HZ = 47.0
 RECORD_KEYS: dict[str, RecordAction] = {"r": "start", "return": "keep", "delete": "discard", "z": "undo"}
 "Keys of the group 'session' in core.teleop.keyboard; the stops are seen by app.stop_keys"
 
@@ -110,13 +111,21 @@ class ViewPanel(QWidget):
     @pyqtSlot()
     def _on_ticked(self) -> None:
         self._ticks += 1
-        # a processor that draws must leave time for the controllers: 20 pictures a second instead of 30
-        if not (is_software() and self._ticks % 3 == 0):
+        if self._is_drawn():
             pose = self._state.pose()
             if pose is not None and pose is not self.view.pose:
                 self.view.set_pose(pose)
         if self._ticks % 15 == 0:
             self.rate.setText(f"{self.view.rate_hz:.0f} fps")
+
+    def _is_drawn(self) -> bool:
+        """Whether this tick draws. A processor that draws must leave time for the controllers: 20 pictures a second
+        instead of 30, 15 while the loop is late."""
+        if not is_software():
+            return True
+        telemetry = self._state.telemetry
+        late = telemetry is not None and telemetry.state == "running" and telemetry.loop.rate_hz < LATE_LOOP_HZ
+        return self._ticks % 2 == 0 if late else self._ticks % 3 != 0
 
     @pyqtSlot(object)
     def _on_scene_changed(self, scene: Scene) -> None:

@@ -103,8 +103,8 @@ class FieldPlot(QWidget):
         for column in self._columns:
             pen = pg.mkPen(theme.series[column % len(theme.series)], width=1)
             self.plot.plot(series.time_s, series.values[:, column], pen=pen)
-        self.plot.setLabel("left", series.unit)
-        self.plot.setLabel("bottom", f"{series.episode}  ·  {series.name}  ·  s")
+        unit = f"  [{series.unit}]" if series.unit else ""
+        self.plot.setLabel("bottom", f"{series.episode}  ·  {series.name}{unit}  ·  s")
         self.plot.autoRange()
 
     def _on_mouse_clicked(self, event: MouseClickEvent) -> None:

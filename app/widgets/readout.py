@@ -60,11 +60,11 @@ class Readout(QWidget):
         baseline = 0.5 * (self.height() + metrics.ascent() - metrics.descent())
         for colour, text in parts:
             painter.setPen(QColor(colour))
-            painter.drawText(QPointF(max(x, 0.0), baseline), text)
+            painter.drawText(QPointF(x, baseline), text)
             x += metrics.horizontalAdvance(text)
         painter.end()
 
     def _parts(self, chip: Chip) -> tuple[tuple[str, str], ...]:
         mark = "┅" if chip.dashed else "━"
-        name, value = f"  {mark} {chip.name} ", chip.value
+        name, value = f" {mark} {chip.name} ", chip.value
         return ((chip.colour, name), (self._text, value), (self._quiet, chip.beside))
