@@ -28,8 +28,10 @@ class LowerLearnerConfig:
     "environment steps of the teacher"
     student_steps: int = 4_000_000
     "environment steps of the distillation"
-    tune_steps: int = 3_000_000
+    tune_steps: int = 6_000_000
     "environment steps of PPO on the student afterwards"
+    tune_kick_m_s: float = 0.5
+    "velocity kicks at the end of that phase; they grow from the teacher's over its second half"
     scratch_steps: int = 20_000_000
     "environment steps of the training from scratch"
     env: LowerTrainingConfig = field(default_factory=LowerTrainingConfig)
@@ -137,6 +139,8 @@ class LowerLearner:
         if name not in self._stages:
             self._stages = {name: self._begin(name)}
         env.progress = progress if name in ("teacher", "scratch") else 1.0
+        if name == "tune":
+            env.kick_m_s = self._tune_kick(progress)
         stage = self._stages[name]
         if isinstance(stage, Distillation):
             if self._observation is None:
@@ -153,6 +157,11 @@ class LowerLearner:
         if kept is not None:
             self.student.actor.load_state_dict(kept)
         return log
+
+    def _tune_kick(self, progress: float) -> float:
+        """Velocity kicks of the last phase, m/s."""
+        usual, largest = self.config.env.kick_m_s, self.config.tune_kick_m_s
+        return usual + (largest - usual) * max(0.0, 2.0 * progress - 1.0)
 
     def _begin(self, name: PhaseName) -> Any:
         env, c = self.env, self.config

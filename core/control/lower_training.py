@@ -123,6 +123,8 @@ class LowerTraining:
         self._joint_target = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
         self.progress = 0.0
         "0 to 1, set by the trainer: curricula follow it"
+        self.kick_m_s = config.kick_m_s
+        "set by the trainer: velocity kicks may grow beyond the config's"
 
         self.steps = torch.zeros(n, dtype=torch.long)
         self.air_time = torch.zeros(n, 2)
@@ -333,7 +335,7 @@ class LowerTraining:
         for side, body in enumerate(("left_hand_link", "right_hand_link")):
             self.backend.apply_wrench(body, quat_rotate(heading, self.hand_force_b[:, side]), torch.zeros(n, 3))
         kicked = torch.rand(n, generator=self.generator) < CONTROL_PERIOD_S / c.kick_interval_s
-        kick(self.backend, kicked.nonzero().squeeze(-1), strength * c.kick_m_s, self.generator)
+        kick(self.backend, kicked.nonzero().squeeze(-1), strength * self.kick_m_s, self.generator)
 
     def _draw_hand_forces(self, worlds: Tensor, strength: float) -> None:
         c, m = self.config, len(worlds)
