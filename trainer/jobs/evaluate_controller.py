@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from core.control.evaluation import WalkEvaluationConfig
+from core.control.evaluation.walking import WalkEvaluationConfig
 from core.control.whole_body import LegController
 
 
@@ -81,9 +81,9 @@ def main(config: Config) -> int:
 
 def leg_entries(config: Config) -> list[LegEntry]:
     """Every leg controller that the options name."""
+    from core.control.evaluation.model_based import ModelBasedController
     from core.control.lower import LowerController
-    from core.control.lower_teacher import TeacherController
-    from core.control.model_based import ModelBasedController
+    from core.control.training.lower_teacher import TeacherController
 
     entries = []
     shipped = config.shipped / "lower.safetensors"
@@ -127,7 +127,7 @@ def walk_config(config: Config, walking_s: float, kick_m_s: float) -> WalkEvalua
 
 def measure_legs(entry: LegEntry, config: Config) -> dict[str, Any]:
     """Walk without and with kicks."""
-    from core.control.evaluation import WalkEvaluation
+    from core.control.evaluation.walking import WalkEvaluation
 
     reports = {}
     for name, kick in (("calm", 0.0), ("kicked", config.kick_m_s)):
@@ -168,9 +168,9 @@ def arm_entries(config: Config) -> list[tuple[str, str, Callable[[], Any]]]:
 
 def measure_arms(make: Callable[[], Any], config: Config) -> dict[str, Any]:
     """Hand errors standing and walking on the shipped legs; the grasp and contact measurements on a fixed base."""
-    from core.control.hand_evaluation import evaluate_hands
+    from core.control.evaluation.arms import UpperEvaluationConfig, evaluate_upper
+    from core.control.evaluation.hands import evaluate_hands
     from core.control.lower import LowerController
-    from core.control.upper_evaluation import UpperEvaluationConfig, evaluate_upper
 
     results: dict[str, Any] = {"fixed_base": evaluate_upper(make, UpperEvaluationConfig(threads=config.threads))}
     legs = config.shipped / "lower.safetensors"

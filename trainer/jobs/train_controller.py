@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from core.control import lower, lower_teacher, upper
-from core.control.lower_learner import LowerLearner, LowerLearnerConfig
-from core.control.upper_learner import UpperLearner, UpperLearnerConfig
+from core.control import lower, upper
+from core.control.training import lower_teacher
+from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig
+from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
 from trainer.runs import Run, code_version

@@ -2,12 +2,13 @@
 
 import torch
 
-from core.control import lower, lower_teacher
+from core.control import lower
 from core.control.footsteps import LEFT, RIGHT, FootstepCommand
 from core.control.leg_chain import swap_legs
-from core.control.lower_bank import kinematic_state
-from core.control.lower_training import CRITIC_PARTS
 from core.control.mirror import Mirror, Part
+from core.control.training import lower_teacher
+from core.control.training.lower_bank import kinematic_state
+from core.control.training.lower_training import CRITIC_PARTS
 from core.rigid import quat_from_rotvec
 from core.t1.model import DEFAULT_JOINT_POS, LEGS
 from core.types import WorldState

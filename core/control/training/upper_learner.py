@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.control.training.upper_training import UpperEnvConfig, UpperTraining, ramp
 from core.control.upper import LAYOUT
-from core.control.upper_training import UpperEnvConfig, UpperTraining, ramp
 from core.rl.env import Observation
 from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
 from core.rl.ppo import Ppo, PpoConfig

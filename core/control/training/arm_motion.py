@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.control.arm_bank import build_bank
 from core.control.arm_chain import join_arms
+from core.control.training.arm_bank import build_bank
 from core.types import CONTROL_PERIOD_S
 
 

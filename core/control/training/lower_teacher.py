@@ -8,8 +8,8 @@ from torch import Tensor
 
 from core.control import lower
 from core.control.footsteps import FootstepCommand, FootstepConfig, feet_planar, relative_planar, rotate_xy
-from core.control.gait import GaitConfig, Reference, ReferenceGait
 from core.control.mirror import Mirror, Part
+from core.control.training.gait import GaitConfig, Reference, ReferenceGait
 from core.rigid import yaw_of
 from core.rl.checkpoint import Layout, load_checkpoint
 from core.rl.networks import Actor, ActorCriticConfig

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.control.arm_bank import ArmBank
 from core.control.arm_chain import forward_kinematics
+from core.control.training.arm_bank import ArmBank
 from core.rigid import quat_from_rotvec, quat_mul, rotation_error
 from core.types import CONTROL_PERIOD_S, CONTROL_STEPS_PER_COMMAND
 

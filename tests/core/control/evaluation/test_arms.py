@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from core.backends.mujoco import default_initial_state
-from core.control import upper_evaluation
-from core.control.grasp_scripts import GraspConfig, grasp_scene, sample_scripts
+from core.control.evaluation import arms as upper_evaluation
+from core.control.evaluation.arms import TrackingCondition, UpperEvaluationConfig
 from core.control.ik_arms import IkArmController
+from core.control.training.grasp_scripts import GraspConfig, grasp_scene, sample_scripts
 from core.control.upper import DEFAULT_ARM_POS
-from core.control.upper_evaluation import TrackingCondition, UpperEvaluationConfig
 from core.rigid import quat_from_rotvec, quat_rotate_inv
 
 SMALL = UpperEvaluationConfig(tracking_worlds=4, tracking_s=5.0, blocked_worlds=4, grasp_episodes=6, threads=1)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from core.backends.base import Physics
 from core.backends.mujoco import MujocoBackend, default_initial_state
-from core.control.arm_bank import build_bank
 from core.control.arm_chain import join_arms
-from core.control.grasp_scripts import BOX, GraspConfig, GraspScripts, grasp_scene, sample_scripts
-from core.control.hand_commands import CommandConfig, FreeCommands
+from core.control.training.arm_bank import build_bank
+from core.control.training.grasp_scripts import BOX, GraspConfig, GraspScripts, grasp_scene, sample_scripts
+from core.control.training.hand_commands import CommandConfig, FreeCommands
+from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig
+from core.control.training.upper_training import randomise_actuation
 from core.control.upper import ArmController, arms_of, hand_sides
-from core.control.upper_disturbances import BaseMotion, DisturbanceConfig
-from core.control.upper_training import randomise_actuation
 from core.rigid import quat_mul, quat_rotate, rotation_error
 from core.statistics import wilson_interval
 from core.t1.model import ARMS, DEFAULT_JOINT_POS

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.backends.base import InitialState, Physics
 from core.control.arm_chain import LOWER, UPPER, inverse_kinematics
-from core.control.hand_commands import Range, uniform
+from core.control.training.hand_commands import Range, uniform
 from core.control.upper import DEFAULT_ARM_POS, hand_rows
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate
 from core.t1.mjcf import FIXED_BASE_HEIGHT_M

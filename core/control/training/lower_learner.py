@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from core.control import lower
-from core.control.lower_distillation import Distillation, DistillationConfig
-from core.control.lower_training import LowerTraining, LowerTrainingConfig
+from core.control.training.lower_distillation import Distillation, DistillationConfig
+from core.control.training.lower_training import LowerTraining, LowerTrainingConfig
 from core.rl.env import Observation
 from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
 from core.rl.ppo import Ppo, PpoConfig

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from core.backends.base import InitialState, Physics, SimulatedBackend
 from core.backends.mujoco import MujocoBackend, default_initial_state
-from core.control import upper_rewards as reward
-from core.control.arm_bank import ArmBank, build_bank
 from core.control.arm_chain import VECTOR_MIRROR, join_arms, mirror_sides, split_arms
-from core.control.grasp_scripts import GraspConfig, episode_time_s, grasp_scene, sample_scripts
-from core.control.hand_commands import CommandConfig, FreeCommands, uniform
+from core.control.training import upper_rewards as reward
+from core.control.training.arm_bank import ArmBank, build_bank
+from core.control.training.grasp_scripts import GraspConfig, episode_time_s, grasp_scene, sample_scripts
+from core.control.training.hand_commands import CommandConfig, FreeCommands, uniform
+from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
 from core.control.upper import ACTION_LIMIT_RAD, Arms, arm_targets, arms_of, near_command, observation
-from core.control.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
 from core.rigid import rotation_error
 from core.rl.env import EnvStep, Observation
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, HAND_LINKS

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.control import lower
 from core.control.footsteps import STAND, FootstepCommand, FootstepConfig, rotate_xy
-from core.control.gait import GaitConfig, ReferenceGait
+from core.control.training.gait import GaitConfig, ReferenceGait
 from core.rigid import quat_from_yaw, quat_inv, quat_mul, quat_rotate, quat_to_rotvec, yaw_of
 from core.t1.model import LEGS
 from core.types import WorldState

@@ -12,7 +12,6 @@ from torch import Tensor
 from core.backends.base import Physics
 from core.backends.mujoco import MujocoBackend, default_initial_state
 from core.control import lower
-from core.control.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
 from core.control.footsteps import (
     STAND,
     FootstepCommand,
@@ -23,9 +22,10 @@ from core.control.footsteps import (
     planar_displacement,
     relative_planar,
 )
-from core.control.lower_teacher import placement_error, swing_in_stance
-from core.control.lower_training import MIN_TRUNK_HEIGHT_M, kick
-from core.control.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control.training.lower_teacher import placement_error, swing_in_stance
+from core.control.training.lower_training import MIN_TRUNK_HEIGHT_M, kick
+from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
 from core.control.whole_body import LegController
 from core.rigid import wrap_angle
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEGS

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from core.control import upper
-from core.control.arm_bank import build_bank, self_contact
 from core.control.arm_chain import LOWER, UPPER, VECTOR_MIRROR, forward_kinematics, split_arms
-from core.control.grasp_scripts import GraspConfig, sample_scripts
-from core.control.hand_commands import CommandConfig, FreeCommands
-from core.control.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
-from core.control.upper_learner import UpperLearner, UpperLearnerConfig
-from core.control.upper_training import UpperEnvConfig, UpperTraining
+from core.control.training.arm_bank import build_bank, self_contact
+from core.control.training.grasp_scripts import GraspConfig, sample_scripts
+from core.control.training.hand_commands import CommandConfig, FreeCommands
+from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
+from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
+from core.control.training.upper_training import UpperEnvConfig, UpperTraining
 from core.rl.ppo import PpoConfig
 from core.t1.model import ARMS, PALM_FACE_OFFSET_M
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from core.backends.base import InitialState, Physics
 from core.backends.mujoco import MujocoBackend
 from core.backends.mujoco_scene import SolverOptions
-from core.control import lower, lower_rewards, lower_teacher
-from core.control.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control import lower
 from core.control.footsteps import (
     STAND,
     FootstepCommand,
@@ -20,11 +19,13 @@ from core.control.footsteps import (
     relative_planar,
     rotate_xy,
 )
-from core.control.gait import GaitConfig, Reference, ReferenceGait
 from core.control.leg_chain import EFFORT, STIFFNESS
-from core.control.lower_bank import ReferenceBank, standing_bank, walking_bank
 from core.control.mirror import Mirror, Part
-from core.control.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.training import lower_rewards, lower_teacher
+from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control.training.gait import GaitConfig, Reference, ReferenceGait
+from core.control.training.lower_bank import ReferenceBank, standing_bank, walking_bank
+from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
 from core.rigid import quat_from_yaw, quat_rotate, quat_rotate_inv, wrap_angle, yaw_of
 from core.rl.env import EnvStep, Observation
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, KD, LEGS, NUM_JOINTS, TOTAL_MASS_KG

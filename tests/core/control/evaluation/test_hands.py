@@ -2,12 +2,12 @@
 
 import torch
 
-from core.control.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
-from core.control.evaluation import WalkEvaluationConfig
-from core.control.hand_evaluation import CommandedArms, evaluate_hands
+from core.control.evaluation.hands import CommandedArms, evaluate_hands
+from core.control.evaluation.model_based import ModelBasedController
+from core.control.evaluation.walking import WalkEvaluationConfig
 from core.control.ik_arms import IkArmController
-from core.control.model_based import ModelBasedController
-from core.control.walk_commands import WalkCommandConfig
+from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control.training.walk_commands import WalkCommandConfig
 from core.t1.model import ARMS, LOWER_LIMIT, UPPER_LIMIT
 
 

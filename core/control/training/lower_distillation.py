@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.control import lower, lower_teacher
-from core.control.lower_training import LowerTraining
+from core.control import lower
+from core.control.training import lower_teacher
+from core.control.training.lower_training import LowerTraining
 from core.rl.env import EnvStep
 from core.rl.networks import Actor
 

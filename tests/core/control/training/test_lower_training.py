@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from core.control import lower, lower_rewards
-from core.control.arm_motion import ArmMotionConfig
+from core.control import lower
 from core.control.footsteps import STAND
-from core.control.lower_distillation import SampleBuffer, residual_of
-from core.control.lower_learner import LowerLearner, LowerLearnerConfig, small
-from core.control.lower_teacher import residual_targets
-from core.control.lower_training import LowerTraining, LowerTrainingConfig, kick
+from core.control.training import lower_rewards
+from core.control.training.arm_motion import ArmMotionConfig
+from core.control.training.lower_distillation import SampleBuffer, residual_of
+from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig, small
+from core.control.training.lower_teacher import residual_targets
+from core.control.training.lower_training import LowerTraining, LowerTrainingConfig, kick
 from core.rigid import quat_rotate
 from core.rl.env import VectorEnv
 

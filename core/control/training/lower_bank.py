@@ -10,9 +10,9 @@ from torch import Tensor
 
 from core.backends.base import InitialState
 from core.control.footsteps import FootstepConfig, FootstepPlanner
-from core.control.gait import GaitConfig, Reference, ReferenceGait
-from core.control.walk_commands import WalkCommands
-from core.control.world_rows import put_rows, take_rows
+from core.control.training.gait import GaitConfig, Reference, ReferenceGait
+from core.control.training.walk_commands import WalkCommands
+from core.control.training.world_rows import put_rows, take_rows
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate, quat_rotate_inv
 from core.t1.kinematics import frames_b
 from core.t1.model import ARMS, DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, LEGS

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.control.hand_commands import Range, uniform
+from core.control.training.hand_commands import Range, uniform
 from core.rigid import quat_from_rotvec, quat_rotate_inv
 from core.types import CONTROL_PERIOD_S
 
