@@ -5,13 +5,11 @@ teacher.safetensors, which only serves evaluations.
 """
 
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Protocol
 
 import torch
@@ -26,6 +24,7 @@ from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig
 from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
+from trainer.interrupt import StopRequest, stop_on_signals
 from trainer.runs import Run, code_version
 from trainer.typed_json import to_json
 
@@ -115,9 +114,8 @@ def main(config: UpperJob | LowerJob) -> int:
         run = Run.create(options.runs, f"train-{_part(config)}", config, options.seed)
     torch.set_num_threads(config.options.torch_threads)
     learner = _learner(config)
-    stop = StopRequest()
     try:
-        with stop:
+        with stop_on_signals() as stop:
             return _train(run, learner, config, options, stop)
     except Exception as error:
         run.status("failed", str(error))
@@ -136,27 +134,6 @@ def _learner(config: UpperJob | LowerJob) -> Learner:
     if isinstance(config, UpperJob):
         return UpperLearner(config.learner, o.seed, o.threads)
     return LowerLearner(config.learner, o.seed, o.threads)
-
-
-class StopRequest:
-    """Turns SIGINT and SIGTERM into a flag that the training loop looks at."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, Any] = {}
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.requested = True
-
-    def __enter__(self) -> "StopRequest":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
 
 @dataclass
