@@ -7,6 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PyQt6.QtWidgets import QApplication
 
 DEFAULT_DATASET = Path("data") / "box_pickup.hdf5"
 "Recorded to and browsed at first, below the folder in which the window was started"
@@ -44,48 +48,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_window(options: argparse.Namespace) -> int:
     """The window itself; Qt is imported only here, so that --help and a missing display answer at once."""
-    from PyQt6.QtCore import QSettings, QTimer
     from PyQt6.QtWidgets import QApplication
     from pyqtgraph.util.garbage_collector import GarbageCollector
 
-    from app.errors import UncaughtErrors, start_logging
-    from app.main_window import MainWindow
-    from app.state import AppState
-    from trainer.session.client import SessionClient
+    from app.errors import start_logging
 
     app = QApplication(sys.argv[:1])
     app.setOrganizationName("REFINE-DP")
     app.setApplicationName("Studio")
+    handler = start_logging()
     # Python collects garbage in whichever thread happens to allocate; a widget destroyed outside the thread of the
     # window crashes Qt. From here on garbage is collected by a timer of the window's thread only.
     collector = GarbageCollector()
-    handler = start_logging()
-    errors = UncaughtErrors()
-    errors.install()
+    try:
+        return _run_until_closed(app, options)
+    finally:
+        collector.timer.stop()
+        gc.collect()  # widgets must be gone before the application is
+        gc.enable()
+        handler.close()
+
+
+def _run_until_closed(app: "QApplication", options: argparse.Namespace) -> int:
+    from PyQt6 import sip
+    from PyQt6.QtCore import QSettings, QTimer
+
+    from app.errors import UncaughtErrors
+    from app.main_window import MainWindow
+    from app.state import AppState
+    from trainer.session.client import SessionClient
+
     settings = QSettings()
     if options.theme:
         settings.setValue("theme", options.theme)
+    errors = UncaughtErrors()
+    errors.install()
     state = AppState(SessionClient)
     window = MainWindow(state, settings, options.meshes)
     errors.problem_raised.connect(state.report)
-    # Python runs signal handlers only between its own instructions: the display clock gives it the chance
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    # Python runs signal handlers between its own instructions, which the display clock gives it the chance to do; that
+    # may be in the middle of painting, where a window must not be closed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     window.show()
-    QTimer.singleShot(0, state.begin)
-    remembered = settings.value("dataset")
     state.configure(operator=str(settings.value("operator", "")))
-    state.choose_dataset((options.dataset or Path(str(remembered or DEFAULT_DATASET))).absolute())
+    state.choose_dataset((options.dataset or Path(str(settings.value("dataset") or DEFAULT_DATASET))).absolute())
+    QTimer.singleShot(0, state.begin)
     try:
         return app.exec()
     finally:
         settings.setValue("dataset", str(state.dataset or ""))
         settings.setValue("operator", state.settings.operator)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         state.close()
         errors.uninstall()
-        collector.timer.stop()
-        gc.enable()
-        handler.close()
+        sip.delete(window)
 
 
 if __name__ == "__main__":

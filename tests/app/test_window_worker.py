@@ -1,5 +1,9 @@
 """The window with the real session worker: another process, real messages, a world without physics."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +94,25 @@ def test_that_an_episode_recorded_by_the_worker_is_browsed_replayed_deleted_and_
     browser.undo.click()
     qtbot.waitUntil(lambda: browser.model.rowCount() == 1, timeout=LOAD_MS)
     assert not real.problems.dialogs
+
+
+@pytest.mark.slow
+def test_that_the_program_ends_cleanly_on_a_signal_and_takes_its_worker_along(tmp_path: Path) -> None:
+    """`python -m app` as a person starts it; settings and data go to a folder of the test."""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PYTHONPATH": str(root)}
+    process = subprocess.Popen([sys.executable, "-m", "app"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+    window = psutil.Process(process.pid)
+    try:
+        deadline = time.monotonic() + LOAD_MS / 1000
+        while not (tmp_path / "data" / "box_pickup.hdf5").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)  # the worker opens the data set once it is loaded
+        workers = window.children()
+        assert any("trainer.session.worker" in " ".join(child.cmdline()) for child in workers)
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors.decode()
+    assert b"Traceback" not in errors
+    assert not any(worker.is_running() for worker in workers)
