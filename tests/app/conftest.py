@@ -19,6 +19,10 @@ from app.main_window import MainWindow
 from app.state import AppState
 from trainer.session.messages import Configure
 
+# a computer that does other things as well: 5 s, the default, is too short for a frame drawn by a busy processor
+assert QtBot.waitUntil.__kwdefaults__ is not None
+QtBot.waitUntil.__kwdefaults__["timeout"] = 30_000
+
 
 @pytest.fixture(scope="module", autouse=True)
 def garbage_in_this_thread_only() -> Iterator[None]:
