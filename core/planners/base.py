@@ -29,9 +29,13 @@ class SpeedLimits:
     """The fastest commands a planner gives."""
 
     walk_m_s: float = 0.30
-    "forwards; backwards half of it"
+    "in any direction, and forwards; backwards half of it"
     sidestep_m_s: float = 0.15
     "sideways"
+    walk_m_s2: float = 0.5
+    "change of the forward and of the sideways velocity"
+    turn_rad_s2: float = 1.5
+    "change of the yaw rate"
     turn_rad_s: float = 0.40
     "about the vertical"
     hand_m_s: float = 0.35
@@ -50,6 +54,14 @@ SpeedPreset = Literal["simulation", "hardware"]
 SPEEDS: dict[SpeedPreset, SpeedLimits] = {
     "simulation": SpeedLimits(),
     # 0.2 m/s and 0.05 m/s: paper, section V (B112, B113)
-    "hardware": SpeedLimits(walk_m_s=0.2, sidestep_m_s=0.1, turn_rad_s=0.3, hand_m_s=0.05, hand_rad_s=0.4),
+    "hardware": SpeedLimits(
+        walk_m_s=0.2,
+        sidestep_m_s=0.1,
+        walk_m_s2=0.35,
+        turn_rad_s2=0.9,
+        turn_rad_s=0.3,
+        hand_m_s=0.05,
+        hand_rad_s=0.4,
+    ),
 }
 """Presets: what simulation is taught with, and what the paper allows the robot."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.planners.base import SPEEDS, SpeedLimits
 from core.planners.box_pickup_style import StyleRanges, Styles
-from core.planners.motion import move_towards, slew, speed_towards, turn_towards
+from core.planners.motion import bounded, move_towards, slew, speed_towards, turn_towards
 from core.planners.stages import Stages
 from core.rigid import quat_from_yaw, quat_inv, quat_mul, quat_rotate, quat_rotate_inv, wrap_angle, yaw_of
 from core.t1.model import PALM_FACE_OFFSET_M
@@ -307,8 +307,9 @@ class BoxPickupHeuristic:
         facing = torch.cos(turn_error).clamp_min(0.0)  # turn first, then walk
         wanted = torch.stack((torch.where(far, vx * facing, vx), torch.where(far, vy * facing, vy), wz), dim=-1)
         walking = self.stages.at(APPROACH) | self.stages.at(ALIGN)
-        wanted = wanted * walking[:, None]
-        return slew(self._velocity, wanted, torch.tensor([0.05, 0.05, 0.15]))
+        wanted = torch.cat((bounded(wanted[:, :2], torch.tensor(speeds.walk_m_s)), wanted[:, 2:]), dim=-1)
+        change = torch.tensor([speeds.walk_m_s2, speeds.walk_m_s2, speeds.turn_rad_s2]) * PERIOD_S
+        return slew(self._velocity, wanted * walking[:, None], change)
 
     def _squeeze_and_lift(self, view: _View, state: WorldState) -> None:
         """Advance the depth of the palms and the height of the lift."""

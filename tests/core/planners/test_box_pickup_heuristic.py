@@ -55,6 +55,8 @@ def test_that_commands_keep_the_speed_limits(scene):
     velocity = torch.stack([c.base_velocity for c in commands])
     assert velocity[..., 0].max() <= limits.walk_m_s + 1e-6
     assert velocity[..., 0].max() > 0.7 * limits.walk_m_s
+    assert velocity[..., :2].norm(dim=-1).max() <= limits.walk_m_s + 1e-6
+    assert (velocity[1:] - velocity[:-1])[..., :2].abs().max() <= 0.1 * limits.walk_m_s2 + 1e-6
     assert velocity[..., 1].abs().max() <= limits.sidestep_m_s + 1e-6
     assert velocity[..., 2].abs().max() <= limits.turn_rad_s + 1e-6
     hands = torch.stack([c.hand_pos_b for c in commands])
