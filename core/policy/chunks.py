@@ -81,11 +81,11 @@ class ChunkPlayer:
     def _plan(self, worlds: Int[Tensor, "M"]) -> Float[Tensor, "M Tp 19"]:
         device = self.planner.device
         obs = self.history[worlds].to(device)
-        return self.planner.plan(obs, self._noise(worlds).to(device)).cpu()
+        return self.planner.plan(obs, self._noise(worlds, self.planner.noise_count).to(device)).cpu()
 
-    def _noise(self, worlds: Int[Tensor, "M"]) -> Float[Tensor, "Z M Tp Da"]:
-        """Standard normal noise, each world's from its own generator."""
-        count, _, *chunk = self.planner.noise_shape(1)
+    def _noise(self, worlds: Int[Tensor, "M"], count: int) -> Float[Tensor, "Z M Tp Da"]:
+        """`count` chunks of standard normal noise, each world's from its own generator."""
+        chunk = self.planner.noise_shape(1)[2:]
         rows = [torch.randn(count, *chunk, generator=self._generators[world]) for world in worlds.tolist()]
         return torch.stack(rows, dim=1)
 
