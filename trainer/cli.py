@@ -23,6 +23,7 @@ JOBS: dict[str, Job] = {
     "collect": Job("trainer.jobs.collect", "record demonstrations, many worlds at once"),
     "dataset": Job("trainer.jobs.dataset", "info, check, replay, merge, trim, delete, undo on recorded data"),
     "pretrain": Job("trainer.jobs.pretrain", "train a planner on recorded demonstrations"),
+    "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
     "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),

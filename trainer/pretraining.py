@@ -21,6 +21,7 @@ from core.policy.layout import PlannerLayout
 from core.policy.learner import Learner
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.tasks.catalogue import make_task
+from trainer.compute import pick_device, use_processor
 from trainer.dataset_measures import dataset_measures
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.pretrain import Config
@@ -50,8 +51,8 @@ class Lesson:
 
 def pretrain(config: Config, run: Run, stop_requested: Callable[[], bool], resumed: bool = False) -> bool:
     """Train until all steps are taken or told to stop. Returns whether all were taken."""
-    _use_processor(config)
-    lesson = prepare(config, run, _device(config.device), resumed)
+    use_processor(config.threads)
+    lesson = prepare(config, run, pick_device(config.device), resumed)
     job = Pretraining(config, run, lesson)
     if resumed:
         job.load()
@@ -59,22 +60,6 @@ def pretrain(config: Config, run: Run, stop_requested: Callable[[], bool], resum
         return job.train(stop_requested)
     finally:
         job.close()
-
-
-def _use_processor(config: Config) -> None:
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    # fp32 products by oneDNN: twice as fast on CPUs without matrix units, at the same accuracy
-    torch.set_float32_matmul_precision("medium")
-
-
-def _device(name: str) -> torch.device:
-    """Raises ValueError for a GPU that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r}: torch finds no NVIDIA GPU here; use --device cpu")
-    return torch.device(name)
 
 
 def prepare(config: Config, run: Run, device: torch.device, resumed: bool) -> Lesson:

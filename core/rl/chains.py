@@ -1,6 +1,7 @@
 """What fine-tuning sees of a planner: a chain of Gaussian steps that ends in a chunk of commands (paper, Eqs. 4-6)."""
 
 import copy
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from core.policy.config import SamplerConfig
 from core.policy.denoiser import Denoiser
-from core.policy.diffusion import DiffusionPlanner
+from core.policy.diffusion import DiffusionPlanner, reverse_steps
 from core.policy.planner import Planner
 from core.policy.schedule import ReverseSteps
 from core.rl.finetune_config import DppoConfig
@@ -46,9 +47,7 @@ class Chain(Protocol):
         """What learns."""
         ...
 
-    def sample(
-        self, obs: Float[Tensor, "B To Do"], noise: Float[Tensor, "Z B Tp Da"]
-    ) -> Float[Tensor, "B J1 Tp Da"]:
+    def sample(self, obs: Float[Tensor, "B To Do"], noise: Float[Tensor, "Z B Tp Da"]) -> Float[Tensor, "B J1 Tp Da"]:
         """Exploring chains, normalised: the J + 1 values x; the last one is the chunk."""
         ...
 
@@ -85,16 +84,22 @@ def mean_of_rows(
     return c * (a * x - b * eps).clamp(-clip, clip) + d * x
 
 
+def deployed_sampler(config: DppoConfig, clip: float) -> SamplerConfig:
+    """How a fine-tuned planner is sampled when it does not explore."""
+    return SamplerConfig(config.sampler, config.sampling_steps, 0.0, clip)
+
+
 class DiffusionChain:
     """The last K' denoising steps of a diffusion planner; the steps before are the frozen base network's."""
 
     def __init__(self, planner: DiffusionPlanner, config: DppoConfig, bf16: bool = False) -> None:
         """Gives the planner a network to fine-tune (a copy of its base), unless it has one already: then goes on.
 
+        The planner itself is left sampling the same levels without exploration, as it will be evaluated.
         Dropout is off for good: with it the probability of what was done would change from call to call.
         Raises ValueError when steps or levels do not fit, or when another number of steps was fine-tuned before.
         """
-        sampler = SamplerConfig(config.sampler, config.sampling_steps, config.eta, planner.sampler.clip)
+        sampler = deployed_sampler(config, planner.sampler.clip)
         planner.use_sampler(sampler)
         if planner.tuned is None:
             planner.use_tuned(copy.deepcopy(planner.base), config.tuned_steps)
@@ -109,7 +114,7 @@ class DiffusionChain:
         self.bf16 = bf16
         self.base = planner.base.requires_grad_(False)
         self.tuned = planner.tuned.requires_grad_(True)
-        self.steps = planner.steps
+        self.steps = reverse_steps(replace(sampler, eta=config.eta), planner.schedule)
         self.length = config.tuned_steps
         self._first = self.steps.count - self.length
         device = planner.device

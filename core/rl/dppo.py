@@ -4,7 +4,8 @@ One sample is a pair of decision and denoising step. Also serves the baselines, 
 """
 
 import math
-from collections import defaultdict
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,7 @@ from core.rl.reward_scale import RewardScaler
 
 
 def clip_ranges(length: int, first: float, last: float, rate: float) -> Float[Tensor, "J"]:
-    """Clip range of each step: `first` in the noisiest one, growing exponentially to `last`; a single step has `last`."""
+    """Clip range of each step: `first` in the noisiest one, growing exponentially to `last`, which a single one has."""
     if length == 1:
         return torch.tensor([last])
     share = torch.arange(length) / (length - 1)
@@ -128,32 +129,26 @@ class Dppo:
         Raises FloatingPointError, with the weights as they were before the step that failed, when a loss or a
         gradient is not finite.
         """
+        started_s = time.perf_counter()
         obs, chain = decisions.obs.to(self.device), decisions.chain.to(self.device)
         advantages, returns, explained = self._advantages(decisions, obs)
         old = self._old_log_probs(obs, chain)  # (M, J)
-        total: dict[str, float] = defaultdict(float)
-        steps, stopped = 0, False
-        for _ in range(self.config.epochs):
-            for pairs in self._minibatches(len(decisions)):
-                m, j = pairs // self.chain.length, pairs % self.chain.length
-                scalars = self._step(obs[m], chain[m], j, old[m, j], advantages[m], returns[m])
-                steps += 1
-                for name, value in scalars.items():
-                    total[name] += value
-                if scalars["kl"] > self.config.target_kl:
-                    stopped = True
-                    break
-            if stopped:
+        scored_s = time.perf_counter()
+        log: list[dict[str, float]] = []
+        for pairs in self._minibatches(len(decisions)):
+            m, j = pairs // self.chain.length, pairs % self.chain.length
+            log.append(self._step(obs[m], chain[m], j, old[m, j], advantages[m], returns[m]))
+            if log[-1]["kl"] > self.config.target_kl:
                 break
         self.iterations += 1
-        means = {name: value / steps for name, value in total.items()}
         return {
-            **means,
-            "kl": scalars["kl"],
+            **{name: sum(scalars[name] for scalars in log) / len(log) for name in log[-1]},
+            "kl": log[-1]["kl"],
             "explained_variance": explained,
-            "updates": steps,
-            "stopped_early": float(stopped),
+            "updates": len(log),
             "reward_scale": (self.scaler.variance + 1e-8) ** -0.5,
+            "log_prob_s": scored_s - started_s,
+            "update_s": time.perf_counter() - scored_s,
         }
 
     @torch.no_grad()
@@ -189,11 +184,12 @@ class Dppo:
             parts.append(self.log_prob(obs[m], chain[m], part % length))
         return torch.cat(parts).view(len(obs), length)
 
-    def _minibatches(self, decisions: int) -> tuple[Tensor, ...]:
-        """A random order of all pairs in parts of about the batch size, none of them tiny."""
+    def _minibatches(self, decisions: int) -> Iterator[Tensor]:
+        """Every epoch, all pairs in a random order in parts of about the batch size, none of them tiny."""
         pairs = decisions * self.chain.length
-        order = torch.randperm(pairs, generator=self.generator, device=self.device)
-        return order.chunk(max(1, round(pairs / self.config.batch_size)))
+        for _ in range(self.config.epochs):
+            order = torch.randperm(pairs, generator=self.generator, device=self.device)
+            yield from order.chunk(max(1, round(pairs / self.config.batch_size)))
 
     def _step(
         self, obs: Tensor, chain: Tensor, j: Tensor, old: Tensor, advantages: Tensor, returns: Tensor
@@ -232,7 +228,7 @@ class Dppo:
         optimizer.step()
 
     def _imitation_loss(self, obs: Float[Tensor, "B To Do"]) -> Float[Tensor, ""]:
-        """How unlikely the frozen planner's own chains are: its samples on these observations, scored by the new one."""
+        """How unlikely the frozen planner's chains on these observations are for the one that learns."""
         chain = self.chain
         if not isinstance(chain, DiffusionChain):
             raise ValueError("bc_coefficient is for diffusion planners; set it to 0")

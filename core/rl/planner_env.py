@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.backends.base import Backend
 from core.control.safety import SafetyFilter, SafetyLimits
-from core.policy.chunks import DEFAULT_EXECUTED_STEPS, ChunkPlayer
+from core.policy.chunks import ChunkPlayer
 from core.policy.features import command_from_features
 from core.rl.chains import Chain
 from core.rl.decisions import Decisions
@@ -132,7 +132,7 @@ class PlannerEnv:
     task: Task
     backend: Backend
     controller: Controller
-    executed_steps: int = DEFAULT_EXECUTED_STEPS
+    executed_steps: int
     "Ta, commands of a chunk that are executed before the next decision"
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     time_limit_truncates: bool = True

@@ -33,7 +33,11 @@ class RewardScaler:
             return
         count, delta = len(values), float(values.mean()) - self.mean
         total = self.count + count
-        spread = self.variance * self.count + float(values.var(unbiased=False)) * count + delta**2 * self.count * count / total
+        spread = (
+            self.variance * self.count
+            + float(values.var(unbiased=False)) * count
+            + delta**2 * self.count * count / total
+        )
         self.mean += delta * count / total
         self.variance = spread / (total - 1)
         self.count = total

@@ -81,7 +81,8 @@ class RandomisedTask:
         return initial, self.ranges.apply(physics, generator), parameters
 
     def reset(self, worlds: Int[Tensor, "M"], parameters: TaskParameters) -> None:
-        """The task's."""
+        """The task's, with the time limit as it is set here."""
+        self.inner.time_limit_s = self.time_limit_s
         self.inner.reset(worlds, parameters)
 
     def observation(self, state: WorldState) -> dict[str, Tensor]:

@@ -1,0 +1,300 @@
+"""The job of `refine-dp finetune`: explore, learn, watch for collapse, keep the best planner, evaluate."""
+
+import itertools
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
+from core.policy.chunks import ChunkPlayer
+from core.policy.config import PlannerConfig
+from core.policy.diffusion import DiffusionPlanner
+from core.policy.layout import PlannerLayout
+from core.policy.learner import uses_bf16
+from core.rl.chains import Chain, DiffusionChain, deployed_sampler
+from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
+from core.rl.dppo import Dppo
+from core.rl.guard import CollapseGuard
+from core.rl.planner_env import Experience, PlannerEnv
+from core.statistics import wilson_interval
+from core.tasks.randomised import DomainRanges, RandomisedTask
+from trainer.compute import pick_device, single_thread, use_processor
+from trainer.evaluation import EpisodeResult, Evaluation, Evaluator, Meter
+from trainer.jobs.finetune import Config
+from trainer.policy_evaluation import PLANNER_FILE, build_task, planner_path
+from trainer.progress import StepProgress, format_duration
+from trainer.runs import Run
+from trainer.session.parts import load_controller, make_backend, safety_limits
+from trainer.typed_json import to_json
+
+START_FILE = "start.safetensors"
+TRAINING_FILE = "training.safetensors"
+FIRST_SEED = 1_000_000_000
+"""Episodes of fine-tuning have seeds from here on: far from those of demonstrations and evaluations."""
+SEEDS_PER_ITERATION = 1_000_000
+ITERATIONS_PER_SEED = 10_000
+
+
+def episode_seeds(seed: int, iteration: int) -> Iterator[int]:
+    """Seeds of an iteration's episodes; no two iterations or runs with different seeds share one."""
+    return itertools.count(FIRST_SEED + (seed * ITERATIONS_PER_SEED + iteration) * SEEDS_PER_ITERATION)
+
+
+def finetune(config: Config, run: Run, stop_requested: Callable[[], bool], resumed: bool = False) -> bool:
+    """Run the iterations. Returns whether all were run.
+
+    Raises CollapseError or FloatingPointError when the training goes wrong; the best planner so far is kept.
+    """
+    use_processor(config.threads)
+    if not resumed:
+        _keep_start(config, run)
+    stored = load_planner(run.checkpoints / START_FILE)
+    job = Finetuning(config, run, stored)
+    try:
+        if resumed:
+            job.load()
+        return job.train(stop_requested)
+    finally:
+        job.close()
+
+
+def _keep_start(config: Config, run: Run) -> None:
+    """A copy of what is fine-tuned: the run can then be resumed whatever becomes of the original."""
+    assert config.checkpoint is not None
+    path = planner_path(config.checkpoint)
+    load_planner(path)  # a file that is no planner is named by its own path
+    shutil.copyfile(path, run.checkpoints / START_FILE)
+    shutil.copyfile(path.with_suffix(".json"), (run.checkpoints / START_FILE).with_suffix(".json"))
+
+
+def make_chain(stored: PlannerCheckpoint, config: Config) -> tuple[Chain, PlannerConfig]:
+    """What learns, and the config of the planner that comes of it. Raises ValueError for a planner without noise."""
+    planner = stored.planner.to(pick_device(config.device))
+    bf16 = uses_bf16(config.dppo.precision, planner.device)
+    executed_steps = config.executed_steps or stored.config.executed_steps
+    if not isinstance(planner, DiffusionPlanner):
+        raise ValueError(f"a planner of kind {stored.config.kind!r} has no denoising steps to fine-tune")
+    sampler = deployed_sampler(config.dppo, planner.sampler.clip)
+    planner_config = replace(stored.config, sampler=sampler, executed_steps=executed_steps)
+    return DiffusionChain(planner, config.dppo, bf16), planner_config
+
+
+class Finetuning:
+    """The loop around a learner."""
+
+    def __init__(self, config: Config, run: Run, stored: PlannerCheckpoint) -> None:
+        self.config = config
+        self.run = run
+        self.chain, self.planner_config = make_chain(stored, config)
+        self.layout = stored.planner.layout
+        self.before = stored.training
+        executed_steps = self.planner_config.executed_steps
+        self.learner = Dppo(self.chain, config.dppo, executed_steps, config.seed)
+        task = build_task(self.layout.task, config.worlds, config.start_fraction)
+        self.layout.check_fits(PlannerLayout.of_task(task), f"task {task.name!r}")
+        backend = make_backend(config.backend, task)
+        controller = load_controller(config.controller, config.backend, config.worlds)
+        limits = safety_limits("simulation")
+        self.evaluator = Evaluator(task, backend, controller, limits)
+        self.env = PlannerEnv(
+            RandomisedTask(task, DomainRanges()) if config.randomise else task,
+            backend,
+            controller,
+            executed_steps,
+            limits,
+            config.dppo.time_limit == "truncation",
+        )
+        self.guard = CollapseGuard(config.patience, kl_limit=config.dppo.kl_limit)
+        self.evaluations: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = []
+        "success of every iteration"
+        self._spent_s = 0.0
+        "before this process"
+        self._started_s = time.monotonic()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    @property
+    def wall_s(self) -> float:
+        """Time spent, over all resumptions."""
+        return self._spent_s + time.monotonic() - self._started_s
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done."""
+        return self.learner.iterations
+
+    def save(self) -> None:
+        """Training state for a resume."""
+        metadata = {
+            "wall_s": self.wall_s,
+            "guard": self.guard.state(),
+            "evaluations": self.evaluations,
+            "history": self.history,
+        }
+        save_checkpoint(self.run.checkpoints / TRAINING_FILE, self.learner.state_dict(), self._layout(), metadata)
+
+    def load(self) -> None:
+        """Go on from the training state; from the start when the run was stopped before there was one."""
+        path = self.run.checkpoints / TRAINING_FILE
+        if not path.is_file():
+            return
+        tensors, metadata = load_checkpoint(path, self._layout())
+        self.learner.load_state_dict(tensors)
+        self.guard.load(metadata["guard"])
+        self._spent_s = metadata["wall_s"]
+        self.evaluations, self.history = metadata["evaluations"], metadata["history"]
+
+    def _layout(self) -> Layout:
+        return Layout("planner_finetuning", 1, self.layout.observation, self.layout.action)
+
+    def _save_planner(self, name: str) -> None:
+        training = {
+            "run": self.run.path.name,
+            "seed": self.config.seed,
+            "code": to_json(self.run.info().code),
+            "iterations": self.iteration,
+            "wall_s": self.wall_s,
+            "finetuning": to_json(self.config.dppo),
+            "history": self.history,
+            "evaluations": self.evaluations,
+            "before": self.before,
+        }
+        save_planner(self.run.path / name, self.chain.planner, self.planner_config, training)
+
+    # ------------------------------------------------------------------ the loop
+
+    def train(self, stop_requested: Callable[[], bool]) -> bool:
+        """Iterate until the end, a stop, or a collapse. A stopped iteration is not counted: it is run again."""
+        self._tell_start()
+        total = self.config.iterations
+        with StepProgress("finetune", total, self.iteration) as progress:
+            while self.iteration < total and not self._out_of_time():
+                if not self._evaluate_now_and_then(stop_requested) or not self._iterate(stop_requested):
+                    return False
+                self.save()
+                self._tell_progress(progress)
+        return self._evaluate_end(stop_requested)
+
+    def _out_of_time(self) -> bool:
+        limit = self.config.max_minutes
+        return limit is not None and self.wall_s > 60 * limit
+
+    def _iterate(self, stop_requested: Callable[[], bool]) -> bool:
+        """Explore and learn once. Returns whether it was completed."""
+        meter = Meter(ChunkPlayer(self.chain.planner, self.env.task, self.env.executed_steps), self.config.worlds)
+        seeds = episode_seeds(self.config.seed, self.iteration)
+
+        def stopped() -> bool:
+            self.run.heartbeat()
+            return stop_requested()
+
+        with single_thread():
+            experience = self.env.collect(self.chain, seeds, (meter,), meter.tick, stopped)
+        if experience is None:
+            return False
+        if self.guard.saw_success(experience.successes, len(experience.first_ends)):
+            self._save_planner(PLANNER_FILE)
+        iteration = self.iteration
+        scalars = self.learner.update(experience.decisions)
+        self._tell(iteration, experience, meter.results, scalars)
+        self.guard.saw_kl(scalars["kl"])
+        return True
+
+    def close(self) -> None:
+        """Release the simulator."""
+        self.evaluator.backend.close()
+
+    # ------------------------------------------------------------------ evaluation
+
+    def _evaluate_now_and_then(self, stop_requested: Callable[[], bool]) -> bool:
+        """Returns whether it was not stopped."""
+        every, done = self.config.evaluate_every, {entry["iteration"] for entry in self.evaluations}
+        if not every or self.iteration % every or self.iteration in done:
+            return True
+        self._save_planner(f"checkpoints/planner_{self.iteration}.safetensors")
+        return self._evaluate(self.chain.planner, stop_requested)
+
+    def _evaluate_end(self, stop_requested: Callable[[], bool]) -> bool:
+        """The planner in the run folder, as it was stored."""
+        best = load_planner(self.run.path / PLANNER_FILE).planner.to(self.learner.device)
+        complete = self._evaluate(best, stop_requested)
+        self.save()
+        return complete
+
+    def _evaluate(self, planner: Any, stop_requested: Callable[[], bool]) -> bool:
+        """Success without exploration and randomisation, by the evaluator of `refine-dp evaluate`."""
+        config = self.config
+        if config.evaluate_episodes == 0:
+            return True
+        player = ChunkPlayer(planner, self.evaluator.task, self.env.executed_steps)
+        seeds = range(config.evaluate_seed, config.evaluate_seed + config.evaluate_episodes)
+        with single_thread():
+            results = self.evaluator.run(player, seeds, stop_requested, lambda _: self.run.heartbeat())
+        if len(results) < len(seeds):
+            return False  # stopped: what ended so far is not a fair sample
+        evaluation = Evaluation.of(results)
+        self.evaluations.append({"iteration": self.iteration, **asdict(evaluation)})
+        self.run.event("evaluation", step=self.iteration, **asdict(evaluation))
+        low, high = evaluation.ci95
+        self.run.scalars(
+            self.iteration,
+            evaluate__success_rate=evaluation.success_rate,
+            evaluate__success_low=low,
+            evaluate__success_high=high,
+        )
+        print(f"after {self.iteration} iterations, without exploration: success {evaluation.success}", flush=True)
+        return True
+
+    # ------------------------------------------------------------------ what is said
+
+    def _tell_start(self) -> None:
+        parameters = sum(p.numel() for p in self.chain.parameters())
+        print(
+            f"{parameters / 1e6:.2f} M parameters learn, {self.chain.length} steps a chunk, "
+            f"{self.learner.values_per_chunk} values a step; {self.config.worlds} worlds"
+        )
+
+    def _tell(
+        self, iteration: int, experience: Experience, results: list[EpisodeResult], scalars: dict[str, float]
+    ) -> None:
+        success = wilson_interval(experience.successes, len(experience.first_ends))
+        own = {end.seed for end in experience.first_ends}
+        first = [result for result in results if result.seed in own]
+        times = [result.duration_s for result in first if result.success]
+        self.history.append({"iteration": iteration, "successes": success.successes, "episodes": success.trials})
+        self.run.scalars(
+            iteration,
+            explore__success_rate=success.rate,
+            explore__success_low=success.low,
+            explore__success_high=success.high,
+            explore__task_time_s=statistics.median(times) if times else float("nan"),
+            explore__hand_position_error_m=statistics.fmean(r.hand_position_error_m for r in first),
+            explore__hand_orientation_error_rad=statistics.fmean(r.hand_orientation_error_rad for r in first),
+            explore__decisions=len(experience.decisions),
+            time__simulation_s=experience.simulation_s,
+            time__sampling_s=experience.sampling_s,
+            time__log_prob_s=scalars["log_prob_s"],
+            time__update_s=scalars["update_s"],
+            **{f"learn__{name}": value for name, value in scalars.items() if not name.endswith("_s")},
+        )
+        print(
+            f"iteration {iteration + 1}/{self.config.iterations}: success {success}   "
+            f"kl {scalars['kl']:.3f}   clipped {100 * scalars['clip_fraction']:.0f} %   "
+            f"simulation {experience.simulation_s:.1f} s, sampling {experience.sampling_s:.1f} s, "
+            f"log-probs {scalars['log_prob_s']:.1f} s, update {scalars['update_s']:.1f} s",
+            flush=True,
+        )
+        if success.successes == 0:
+            text = "no episode succeeded: a sparse reward teaches nothing yet; a better pre-trained planner is needed"
+            self.run.event("log", level="warning", text=text)
+            print(text)
+
+    def _tell_progress(self, progress: StepProgress) -> None:
+        left_s = (progress.total - self.iteration) * self.wall_s / self.iteration
+        progress.update(self.iteration, f"best {self.guard.best}")
+        text = f"{self.iteration}/{progress.total}, {format_duration(left_s)} left"
+        self.run.event("progress", done=self.iteration, total=progress.total, text=text)

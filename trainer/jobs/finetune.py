@@ -1,0 +1,110 @@
+"""Fine-tune a planner in simulation by reinforcement learning with a sparse reward. Ctrl-C stops cleanly.
+
+--resume RUN continues exactly where it stopped. Writes planner.safetensors and planner.json, the best planner so far,
+into the run folder.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import tyro
+
+from core.rl.finetune_config import DppoConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to fine-tune, in which worlds, and how it is watched."""
+
+    checkpoint: Path | None = None
+    "a planner (.safetensors), or a run folder that holds one; needed unless a run is resumed"
+    resume: Path | None = None
+    "continue this run folder with its own config; all other options are ignored"
+    iterations: int = 40
+    "rounds of exploring and learning"
+    max_minutes: float | None = None
+    "begin no further iteration after so many minutes"
+    worlds: int = 64
+    "episodes simulated at once; an iteration lasts until the first one of every world is decided"
+    executed_steps: int | None = None
+    "Ta, commands of a chunk that are executed before the next one is planned; none: as the checkpoint says"
+    dppo: tyro.conf.OmitArgPrefixes[DppoConfig] = field(default_factory=DppoConfig)
+    randomise: bool = True
+    "domain randomisation: stiffness, damping, trunk mass, friction and object mass differ between episodes (B71)"
+    start_fraction: float = 0.0
+    "0 the start ranges of the demonstrations, 1 the widest of the curriculum"
+    patience: int = 3
+    "iterations in a row with a success below the best one's interval that count as a collapse"
+    evaluate_episodes: int = 100
+    "episodes of an evaluation without exploration and randomisation; 0: none"
+    evaluate_every: int = 0
+    "iterations between two evaluations; 0: only one at the end"
+    evaluate_seed: int = 95_000
+    "seed of the first episode of every evaluation"
+    seed: int = 0
+    "of the critic, the exploration, the order of learning and the episodes"
+    backend: str = "mujoco"
+    "simulator; fake has no physics and serves tests"
+    controller: str = "learned"
+    "arms as trained (learned), or by inverse kinematics (ik_arms)"
+    device: str = "auto"
+    "of the networks: cpu, cuda, or auto: cuda where there is one"
+    threads: int = 0
+    "threads of the networks on a CPU while they learn, 0: as many as torch likes"
+    runs: Path = Path("runs")
+    "folder in which the run folder is made"
+    VERSION: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "worlds", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.executed_steps is not None and self.executed_steps < 1:
+            raise ValueError(f"executed_steps must be at least 1, got {self.executed_steps}")
+        if self.max_minutes is not None and self.max_minutes <= 0:
+            raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
+        for name in ("start_fraction", "evaluate_episodes", "evaluate_every", "evaluate_seed", "seed", "threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+
+
+PRESETS: dict[str, Config] = {
+    "quick": Config(iterations=10, worlds=32, dppo=DppoConfig(epochs=3)),
+    "paper": Config(evaluate_episodes=500),
+}
+"""quick: minutes on two cores, to see it climb; paper: 40 iterations, evaluated on 500 episodes."""
+
+
+def main(config: Config) -> int:
+    """Fine-tune until done, stopped or collapsed. Returns 0, 1 after a collapse, 130 when it was stopped."""
+    from core.rl.guard import CollapseError
+    from trainer.finetuning import finetune
+    from trainer.interrupt import stop_on_signals
+    from trainer.runs import Run
+
+    resumed = config.resume is not None
+    if config.resume is not None:
+        run = Run.open(config.resume)
+        config = run.config(Config)
+        run.status("running", "resumed")
+    elif config.checkpoint is None:
+        raise ValueError("a planner is needed: --checkpoint PATH (or --resume RUN to go on with a stopped run)")
+    else:
+        run = Run.create(config.runs, "finetune", config, config.seed)
+    print(f"run folder {run.path}")
+    try:
+        with stop_on_signals() as stop:
+            complete = finetune(config, run, lambda: stop.requested, resumed)
+    except BaseException as error:
+        run.status("failed", f"{type(error).__name__}: {error}")
+        run.close()
+        if isinstance(error, CollapseError | FloatingPointError):
+            print(f"stopped: {error}\nthe best planner so far is in {run.path}")
+            return 1
+        raise
+    run.status("finished" if complete else "stopped")
+    run.close()
+    if not complete:
+        print(f"stopped; go on with: refine-dp finetune --resume {run.path}")
+    return 0 if complete else 130
