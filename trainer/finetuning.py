@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
+
 from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
 from core.policy.chunks import ChunkPlayer
 from core.policy.config import PlannerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
 from core.policy.learner import uses_bf16
+from core.policy.regression import RegressionPlanner
+from core.policy.residual import ResidualPlanner
 from core.rl.chains import Chain, DiffusionChain, deployed_sampler
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.dppo import Dppo
 from core.rl.guard import CollapseGuard
+from core.rl.mlp_ft import MeanRevertingChain
 from core.rl.planner_env import Experience, PlannerEnv
+from core.rl.residual import ResidualChain
 from core.statistics import wilson_interval
 from core.tasks.randomised import DomainRanges, RandomisedTask
 from trainer.compute import pick_device, single_thread, use_processor
@@ -71,15 +77,29 @@ def _keep_start(config: Config, run: Run) -> None:
 
 
 def make_chain(stored: PlannerCheckpoint, config: Config) -> tuple[Chain, PlannerConfig]:
-    """What learns, and the config of the planner that comes of it. Raises ValueError for a planner without noise."""
+    """What learns, and the config of the planner that comes of it. Raises ValueError when planner and method differ."""
     planner = stored.planner.to(pick_device(config.device))
-    bf16 = uses_bf16(config.dppo.precision, planner.device)
-    executed_steps = config.executed_steps or stored.config.executed_steps
-    if not isinstance(planner, DiffusionPlanner):
-        raise ValueError(f"a planner of kind {stored.config.kind!r} has no denoising steps to fine-tune")
-    sampler = deployed_sampler(config.dppo, planner.sampler.clip)
-    planner_config = replace(stored.config, sampler=sampler, executed_steps=executed_steps)
-    return DiffusionChain(planner, config.dppo, bf16), planner_config
+    dppo, bf16 = config.dppo, uses_bf16(config.dppo.precision, planner.device)
+    played = replace(stored.config, executed_steps=config.executed_steps or stored.config.executed_steps)
+    match config.method, planner:
+        case "dppo", DiffusionPlanner():
+            sampler = deployed_sampler(dppo, planner.sampler.clip)
+            return DiffusionChain(planner, dppo, bf16), replace(played, sampler=sampler)
+        case "mlp-ft", RegressionPlanner():
+            return MeanRevertingChain(planner, config.mlp_ft, dppo.noise_clip, bf16), played
+        case "residual", DiffusionPlanner() | ResidualPlanner():
+            corrected = planner if isinstance(planner, ResidualPlanner) else _fresh_correction(planner, config)
+            return ResidualChain(corrected, config.residual.noise, dppo.noise_clip, bf16), played
+    raise ValueError(
+        f"{config.method} cannot fine-tune this planner ({type(planner).__name__}): dppo and residual need a "
+        "pre-trained diffusion planner (dit, mlp-diffusion), mlp-ft needs a deterministic one (mlp)"
+    )
+
+
+def _fresh_correction(planner: DiffusionPlanner, config: Config) -> ResidualPlanner:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return ResidualPlanner(planner, config.residual.scale, config.residual.hidden).to(planner.device)
 
 
 class Finetuning:
@@ -181,7 +201,7 @@ class Finetuning:
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_minutes
-        return limit is not None and self.wall_s > 60 * limit
+        return limit is not None and self.iteration > 0 and self.wall_s > 60 * limit
 
     def _iterate(self, stop_requested: Callable[[], bool]) -> bool:
         """Explore and learn once. Returns whether it was completed."""

@@ -12,6 +12,7 @@ from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import LayoutError, PlannerLayout
 from core.policy.normalizer import Normalizer
 from core.policy.planner import Planner
+from core.policy.residual import ResidualPlanner
 from core.rl.checkpoint import CheckpointError, Layout, load_checkpoint, read_header, save_checkpoint
 
 KIND = "planner"
@@ -33,13 +34,16 @@ class PlannerCheckpoint:
 
 def save_planner(path: Path, planner: Planner, config: PlannerConfig, training: dict[str, Any]) -> None:
     """Write a planner to `path` (.safetensors) and a JSON beside it. `training` is anything JSON can hold."""
-    tuned_steps = planner.tuned_steps if isinstance(planner, DiffusionPlanner) else 0
+    inner = planner.frozen if isinstance(planner, ResidualPlanner) else planner
+    tuned_steps = inner.tuned_steps if isinstance(inner, DiffusionPlanner) else 0
     metadata = {
         "layout": asdict(planner.layout),
         "config": asdict(config),
         "tuned_steps": tuned_steps,
         "training": training,
     }
+    if isinstance(planner, ResidualPlanner):
+        metadata["residual"] = {"scale": planner.scale, "hidden": list(planner.hidden)}
     tensors = {name: value for name, value in planner.state_dict().items()}
     save_checkpoint(path, tensors, _file_layout(planner.layout), metadata)
 
@@ -67,7 +71,7 @@ def load_planner(
     _check_steps(path, "denoising steps", config.denoising_steps, denoising_steps)
     _check_steps(path, "fine-tuned steps", metadata["tuned_steps"], tuned_steps)
     tensors, _ = load_checkpoint(path, _file_layout(stored))
-    planner = _rebuild(path, stored, config, metadata["tuned_steps"], tensors)
+    planner = _rebuild(path, stored, config, metadata, tensors)
     return PlannerCheckpoint(planner, config, metadata["tuned_steps"], metadata["training"])
 
 
@@ -95,13 +99,17 @@ def _check_steps(path: Path, what: str, stored: int, wanted: int | None) -> None
 
 
 def _rebuild(
-    path: Path, layout: PlannerLayout, config: PlannerConfig, tuned_steps: int, tensors: dict[str, Tensor]
+    path: Path, layout: PlannerLayout, config: PlannerConfig, metadata: dict[str, Any], tensors: dict[str, Tensor]
 ) -> Planner:
     normalizers = (Normalizer.identity(layout.observation_size), Normalizer.identity(layout.action_size))
     planner = build_planner(layout, config, *normalizers)
-    if tuned_steps:
+    if metadata["tuned_steps"]:
         assert isinstance(planner, DiffusionPlanner)
-        planner.use_tuned(build_denoiser(layout, config), tuned_steps)
+        planner.use_tuned(build_denoiser(layout, config), metadata["tuned_steps"])
+    if "residual" in metadata:
+        assert isinstance(planner, DiffusionPlanner)
+        residual = metadata["residual"]
+        planner = ResidualPlanner(planner, residual["scale"], tuple(residual["hidden"]))
     try:
         planner.load_state_dict(tensors)
     except RuntimeError as error:

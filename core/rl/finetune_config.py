@@ -96,3 +96,53 @@ class DppoConfig:
         for name in names:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class MlpFtConfig:
+    """How the deterministic planner explores while it is fine-tuned (B82): steps that revert to its chunk."""
+
+    steps: int = 5
+    "K, from pure noise to the chunk"
+    reversion_first: float = 0.2
+    "lambda of the first step: how far it goes towards the planner's chunk; grows linearly"
+    reversion_last: float = 0.9
+    "lambda of the last step"
+    noise_first: float = 0.3
+    "sigma of the first step, normalised units; falls linearly"
+    noise_last: float = 0.06
+    "sigma of the last step"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+        if not 0 < self.reversion_first <= self.reversion_last <= 1:
+            raise ValueError(
+                "0 < reversion_first <= reversion_last <= 1 is needed, got "
+                f"{self.reversion_first} and {self.reversion_last}"
+            )
+        if not MIN_LOGPROB_STD <= self.noise_last <= self.noise_first:
+            raise ValueError(
+                f"{MIN_LOGPROB_STD} <= noise_last <= noise_first is needed, got {self.noise_last} "
+                f"and {self.noise_first}"
+            )
+
+
+@dataclass(frozen=True)
+class ResidualFtConfig:
+    """A correction on top of a frozen planner (B83)."""
+
+    scale: float = 0.1
+    "largest correction of a value, normalised units"
+    hidden: tuple[int, ...] = (256, 256)
+    "hidden layers of the correction"
+    noise: float = 0.06
+    "standard deviation with which it explores"
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"scale must be positive, got {self.scale}")
+        if not self.noise >= MIN_LOGPROB_STD:
+            raise ValueError(f"noise must be at least {MIN_LOGPROB_STD}, got {self.noise}")
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"hidden needs positive sizes, got {self.hidden}")

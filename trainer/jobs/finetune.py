@@ -6,11 +6,11 @@ into the run folder.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import tyro
 
-from core.rl.finetune_config import DppoConfig
+from core.rl.finetune_config import DppoConfig, MlpFtConfig, ResidualFtConfig
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,14 @@ class Config:
     "episodes simulated at once; an iteration lasts until the first one of every world is decided"
     executed_steps: int | None = None
     "Ta, commands of a chunk that are executed before the next one is planned; none: as the checkpoint says"
+    method: Literal["dppo", "mlp-ft", "residual"] = "dppo"
+    "dppo: the last denoising steps of a diffusion planner; the baselines: mlp-ft, a deterministic planner that "
+    "explores by mean-reverting steps; residual, a small correction of a frozen diffusion planner"
     dppo: tyro.conf.OmitArgPrefixes[DppoConfig] = field(default_factory=DppoConfig)
+    mlp_ft: MlpFtConfig = field(default_factory=MlpFtConfig)
+    "exploration of mlp-ft"
+    residual: ResidualFtConfig = field(default_factory=ResidualFtConfig)
+    "correction of residual"
     randomise: bool = True
     "domain randomisation: stiffness, damping, trunk mass, friction and object mass differ between episodes (B71)"
     start_fraction: float = 0.0

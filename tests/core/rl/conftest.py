@@ -1,4 +1,4 @@
-"""A point in the plane that walks to a goal by chunks of velocities: planners, data and worlds of it, in torch alone."""
+"""A point in the plane that walks to a goal by chunks of velocities: planners, data and worlds of it."""
 
 from dataclasses import dataclass
 

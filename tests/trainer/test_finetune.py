@@ -1,0 +1,177 @@
+"""`refine-dp finetune` from end to end, at toy size, in a world without physics."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import trainer.cli
+import trainer.policy_evaluation
+from core.policy.build import build_planner
+from core.policy.checkpoint import load_planner, save_planner
+from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
+from core.policy.layout import PlannerLayout
+from core.policy.normalizer import Normalizer
+from core.rl.finetune_config import DppoConfig
+from core.tasks.box_pickup import BoxPickup
+from trainer.finetuning import episode_seeds, finetune
+from trainer.jobs import evaluate
+from trainer.jobs import finetune as job
+from trainer.runs import Run, list_runs
+
+PLANNER = PlannerConfig(
+    "mlp-diffusion", mlp=MlpConfig(width=32, blocks=1), denoising_steps=10, sampler=SamplerConfig(steps=5)
+)
+DPPO = DppoConfig(critic_hidden=(16,), batch_size=32, epochs=2, critic_warmup=0, precision="fp32")
+
+
+def short_task(name: str, num_worlds: int) -> BoxPickup:
+    """1.2 s are allowed; as nothing moves, an episode succeeds where the robot begins near the box."""
+    task = BoxPickup(num_worlds)
+    task.time_limit_s = 1.2
+    task.settings = replace(task.settings, verdict=replace(task.settings.verdict, time_limit_s=1.2))
+    return task
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_episodes():
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.policy_evaluation, "make_task", short_task)
+        yield
+    torch.set_num_threads(before[0])
+    torch.set_float32_matmul_precision(before[1])
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    layout = PlannerLayout.of_task(BoxPickup(1))
+    torch.manual_seed(0)
+    planner = build_planner(layout, PLANNER, Normalizer.identity(50), Normalizer.identity(23))
+    save_planner(tmp_path / "start" / "planner.safetensors", planner, PLANNER, {"steps": 5})
+    return tmp_path / "start"
+
+
+def config(checkpoint: Path, **changes) -> job.Config:
+    values = {
+        "checkpoint": checkpoint, "iterations": 2, "worlds": 3, "dppo": DPPO, "evaluate_episodes": 2,
+        "backend": "fake", "device": "cpu", "runs": checkpoint.parent / "runs",
+    }  # fmt: skip
+    return job.Config(**{**values, **changes})
+
+
+def only_run(checkpoint: Path) -> Run:
+    (run,) = list_runs(checkpoint.parent / "runs")
+    return run
+
+
+def test_that_a_planner_is_fine_tuned_evaluated_and_stored(checkpoint, capsys):
+    assert job.main(config(checkpoint, evaluate_every=1)) == 0
+    run = only_run(checkpoint)
+    events = list(run.events())
+    assert run.read_status().state == "finished"
+    names = {name for event in events if event["kind"] == "scalars" for name in event["values"]}
+    assert {f"time/{part}_s" for part in ("simulation", "sampling", "log_prob", "update")} <= names
+    assert {f"explore/success_{what}" for what in ("rate", "low", "high")} <= names
+    assert {"learn/kl", "learn/clip_fraction", "explore/hand_position_error_m", "evaluate/success_rate"} <= names
+    assert [event["done"] for event in events if event["kind"] == "progress"] == [1, 2]
+    assert [event["step"] for event in events if event["kind"] == "evaluation"] == [0, 1, 2]
+    assert any("no episode succeeded" in event.get("text", "") for event in events)
+    stored = load_planner(run.path / "planner.safetensors", PlannerLayout.of_task(BoxPickup(1)), tuned_steps=5)
+    assert stored.config.sampler == SamplerConfig("ddim", 5, 0.0, 1.0)
+    assert stored.training["before"] == {"steps": 5}
+    assert "iteration 2/2: success 0.0 % [0.0, 56.1] (n = 3)   kl" in capsys.readouterr().out
+
+
+def test_that_inside_and_outside_of_training_the_same_is_measured(checkpoint, tmp_path):
+    assert job.main(config(checkpoint)) == 0
+    run = only_run(checkpoint)
+    inside = next(event for event in run.events() if event["kind"] == "evaluation")
+    outside = evaluate.Config(
+        run.path, episodes=2, seed=95_000, backend="fake", runs=tmp_path / "e", json=tmp_path / "e.json"
+    )
+    assert evaluate.main(outside) == 0
+    (other,) = list_runs(tmp_path / "e")
+    measured = trainer.policy_evaluation.json.loads((tmp_path / "e.json").read_text())
+    assert other.read_status().state == "finished"
+    for name in ("success_rate", "ci95", "hand_position_error_m", "hand_orientation_error_rad"):
+        assert measured[name] == inside[name]
+    assert measured["tuned_steps"] == 5
+
+
+def test_that_a_stopped_fine_tuning_ends_with_the_same_bits(checkpoint):
+    whole = config(checkpoint, evaluate_episodes=0, iterations=3)
+    assert job.main(whole) == 0
+    run = Run.create(whole.runs, "finetune", whole, 0)
+    looks = iter(range(10_000))
+    assert not finetune(whole, run, lambda: next(looks) >= 90)  # in the second iteration
+    run.close()
+    assert len(load_planner(run.path / "planner.safetensors").training["history"]) < 2
+    for path in checkpoint.iterdir():  # what it began from may be gone
+        path.unlink()
+    assert job.main(job.Config(resume=run.path)) == 0
+    states = [r.checkpoints / "training.safetensors" for r in list_runs(whole.runs)]
+    first, second = (trainer_tensors(path) for path in states)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def trainer_tensors(path):
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def test_that_an_explosion_stops_with_a_message_and_keeps_the_best(checkpoint, capsys):
+    wild = replace(DPPO, kl_limit=1e-12)
+    assert job.main(config(checkpoint, dppo=wild)) == 1
+    run = only_run(checkpoint)
+    assert run.read_status().state == "failed"
+    assert "nats per chunk in one iteration" in run.read_status().message
+    assert "the best planner so far is in" in capsys.readouterr().out
+    assert load_planner(run.path / "planner.safetensors").tuned_steps == 5
+
+
+def test_that_weights_that_are_no_numbers_stop_it_too(checkpoint):
+    assert job.main(config(checkpoint, dppo=replace(DPPO, learning_rate=1e30, target_kl=1e30, kl_limit=1e35))) == 1
+    run = only_run(checkpoint)
+    assert "FloatingPointError" in run.read_status().message
+    stored = load_planner(run.path / "planner.safetensors").planner
+    assert all(bool(value.isfinite().all()) for name, value in stored.state_dict().items() if "clip" not in name)
+
+
+def test_that_it_begins_no_further_iteration_when_time_is_up(checkpoint):
+    assert job.main(config(checkpoint, iterations=50, max_minutes=1e-6, evaluate_episodes=0)) == 0
+    assert only_run(checkpoint).read_status().state == "finished"
+
+
+def test_that_a_fine_tuned_planner_is_fine_tuned_further(checkpoint):
+    assert job.main(config(checkpoint, evaluate_episodes=0)) == 0
+    first = only_run(checkpoint)
+    more = config(first.path, evaluate_episodes=0, iterations=1, runs=checkpoint.parent / "more")
+    assert job.main(more) == 0
+    with pytest.raises(ValueError, match="has 5 fine-tuned steps, its fine-tuning cannot go on with 3"):
+        job.main(replace(more, dppo=replace(DPPO, tuned_steps=3)))
+
+
+def test_that_mistakes_are_named(checkpoint, tmp_path):
+    with pytest.raises(ValueError, match="a planner is needed: --checkpoint PATH"):
+        job.main(job.Config(runs=tmp_path / "none"))
+    with pytest.raises(ValueError, match="no checkpoint at"):
+        job.main(config(tmp_path / "nothing"))
+    assert list_runs(tmp_path / "runs")[0].read_status().state == "failed"
+
+
+def test_that_no_two_episodes_share_a_seed():
+    seeds = [next(episode_seeds(seed, iteration)) for seed in (0, 1) for iteration in (0, 1, 9_999)]
+    assert len(set(seeds)) == 6
+    assert min(seeds) >= 1_000_000_000
+
+
+def test_that_presets_and_options_reach_the_algorithm(checkpoint, monkeypatch):
+    seen = []
+    monkeypatch.setattr(job, "main", lambda config: seen.append(config) or 0)
+    arguments = ["finetune", "--checkpoint", str(checkpoint), "--preset", "quick", "--tuned-steps", "3"]
+    assert trainer.cli.main(arguments) == 0
+    assert (seen[0].iterations, seen[0].worlds, seen[0].dppo.tuned_steps) == (10, 32, 3)
