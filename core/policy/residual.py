@@ -1,5 +1,6 @@
 """A frozen diffusion planner with a small learned correction (the residual baseline, B83)."""
 
+import copy
 import itertools
 
 import torch
@@ -17,7 +18,7 @@ class ResidualPlanner(Planner):
         """A fresh correction is zero. Raises ValueError for a scale that is not positive."""
         if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
-        super().__init__(frozen.layout, frozen.observations, frozen.actions)
+        super().__init__(frozen.layout, copy.deepcopy(frozen.observations), copy.deepcopy(frozen.actions))
         self.frozen = frozen.requires_grad_(False)
         self.scale = scale
         self.hidden = hidden

@@ -149,7 +149,7 @@ class PlannerEnv:
         """Explore until the first episode of every world is decided; worlds that are done begin further ones.
 
         All worlds begin anew, so what comes out depends on weights and seeds alone. What then still runs is cut off.
-        Reward is 1 when an episode succeeds and 0 otherwise (B70). None when it was stopped.
+        Reward is 1 when an episode succeeds and 0 otherwise (B70). `seeds` must not end. None when it was stopped.
         """
         started_s = time.perf_counter()
         explorer = Explorer(chain, self.task, self.executed_steps)
@@ -163,9 +163,7 @@ class PlannerEnv:
         ledger = _Ledger(explorer, self.task.time_limit_s, self.time_limit_truncates, [-1] * n, state)
         watchers = (ledger, *observers)
         safety = SafetyFilter(self.limits)
-        rollout = Rollout(
-            self.task, self.backend, explorer, safety, self.controller, lambda: next(seeds, None), watchers
-        )
+        rollout = Rollout(self.task, self.backend, explorer, safety, self.controller, seeds.__next__, watchers)
         rollout.begin()
         first: list[bool] = []
         while sum(end.index < n for end in ledger.ends) < n:

@@ -1,19 +1,20 @@
-"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy]`."""
+"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy|dppo]`."""
 
 import sys
 
 import tyro
 
-from tests.benchmarks import bench_env_steps, bench_policy, bench_recording, bench_time_step
+from tests.benchmarks import bench_dppo, bench_env_steps, bench_policy, bench_recording, bench_time_step
 
 
 def main() -> int:
     if len(sys.argv) == 1:
         status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
         status = bench_recording.main(bench_recording.RecordingConfig()) or status
-        return bench_policy.main(bench_policy.PolicyConfig()) or status
+        status = bench_policy.main(bench_policy.PolicyConfig()) or status
+        return bench_dppo.main(bench_dppo.DppoBenchConfig()) or status
     return tyro.extras.subcommand_cli_from_dict(
-        {"env-steps": env_steps, "time-step": time_step, "recording": recording, "policy": policy}
+        {"env-steps": env_steps, "time-step": time_step, "recording": recording, "policy": policy, "dppo": dppo}
     )
 
 
@@ -35,6 +36,11 @@ def recording(config: tyro.conf.OmitArgPrefixes[bench_recording.RecordingConfig]
 def policy(config: tyro.conf.OmitArgPrefixes[bench_policy.PolicyConfig]) -> int:
     """Training samples per second of planners against a reference, latency of a chunk."""
     return bench_policy.main(config)
+
+
+def dppo(config: tyro.conf.OmitArgPrefixes[bench_dppo.DppoBenchConfig]) -> int:
+    """Samples per second of DPPO's update, time of scoring and sampling."""
+    return bench_dppo.main(config)
 
 
 if __name__ == "__main__":

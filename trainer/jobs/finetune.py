@@ -30,8 +30,7 @@ class Config:
     executed_steps: int | None = None
     "Ta, commands of a chunk that are executed before the next one is planned; none: as the checkpoint says"
     method: Literal["dppo", "mlp-ft", "residual"] = "dppo"
-    "dppo: the last denoising steps of a diffusion planner; the baselines: mlp-ft, a deterministic planner that "
-    "explores by mean-reverting steps; residual, a small correction of a frozen diffusion planner"
+    "dppo: denoising steps; mlp-ft: a deterministic planner; residual: a small correction of a frozen diffusion planner"
     dppo: tyro.conf.OmitArgPrefixes[DppoConfig] = field(default_factory=DppoConfig)
     mlp_ft: MlpFtConfig = field(default_factory=MlpFtConfig)
     "exploration of mlp-ft"

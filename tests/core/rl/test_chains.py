@@ -11,7 +11,7 @@ from core.policy.config import SamplerConfig
 from core.rl.chains import DiffusionChain, value_log_prob
 from core.rl.checkpoint import CheckpointError
 from core.rl.finetune_config import DppoConfig
-from tests.core.rl.conftest import LAYOUT, plane_planner
+from tests.core.rl.plane import LAYOUT, plane_planner
 
 B = 5
 OBS = torch.linspace(-1, 1, B * 4).view(B, 2, 2)

@@ -9,10 +9,10 @@ import torch
 from core.rl.chains import DiffusionChain
 from core.rl.dppo import Dppo
 from core.rl.finetune_config import DppoConfig
-from tests.core.rl.conftest import EXECUTED, Plane
+from tests.core.rl.plane import EXECUTED, Plane
 
 CONFIG = DppoConfig(
-    learning_rate=1e-3, batch_size=512, critic_hidden=(32, 32), clip_total=0.6, target_kl=1.0, precision="fp32"
+    learning_rate=3e-4, batch_size=512, critic_hidden=(32, 32), clip_total=0.6, target_kl=1.0, precision="fp32"
 )
 
 
@@ -27,12 +27,12 @@ def weights(learner):
 
 def test_that_it_learns_to_walk_against_a_wind_that_no_demonstration_knew(planner):
     learner = make(planner)
-    successes = []
-    for iteration in range(22):
-        decisions, reached = Plane().explore(learner.chain, 100 + iteration)
+    plane, successes = Plane(), []
+    for iteration in range(9):
+        decisions, reached = plane.explore(learner.chain, 100 + iteration)
         successes.append(reached / 128)
         learner.update(decisions)
-    assert sum(successes[:2]) / 2 < 0.7
+    assert sum(successes[:2]) / 2 < 0.65
     assert sum(successes[-3:]) / 3 > sum(successes[:2]) / 2 + 0.2
 
 

@@ -11,7 +11,7 @@ from core.rl.dppo import Dppo, clip_ranges, normalized, policy_loss, step_discou
 from core.rl.finetune_config import DppoConfig
 from core.rl.gae import generalised_advantages
 from core.rl.reward_scale import RewardScaler
-from tests.core.rl.conftest import Plane, plane_planner
+from tests.core.rl.plane import Plane, plane_planner
 
 
 def test_that_clip_ranges_grow_exponentially():

@@ -7,7 +7,8 @@ from core.tasks.base import Task
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.randomised import DomainRanges, RandomisedTask
 
-ZERO = DomainRanges((1, 1), (1, 1), (0, 0), (0, 0), (1, 1), (1, 1), (1, 1))
+ONE, NONE = (1.0, 1.0), (0.0, 0.0)
+ZERO = DomainRanges(ONE, ONE, NONE, NONE, ONE, ONE, ONE)
 
 
 def sample(task, seed=3, count=200):
