@@ -26,8 +26,8 @@ class DppoConfig:
     "smallest standard deviation with which a denoising step is scored"
     noise_clip: float = 3.0
     "noise of exploration is clipped to this many standard deviations"
-    gamma: float = 0.999
-    "discount per decision (a chunk), in the environment"
+    gamma: float = 0.99
+    "discount per decision (a chunk): where time limits are truncations, nothing else asks the planner to hurry"
     gamma_denoising: float = 0.9
     "factor on the advantage for each denoising step that is still to come"
     lam: float = 0.95

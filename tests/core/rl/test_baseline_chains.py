@@ -49,7 +49,7 @@ def test_that_steps_revert_to_the_mean_with_less_and_less_noise():
 
 def test_that_a_single_reverting_step_is_well_defined():
     assert ramp(0.2, 0.9, 1).tolist() == pytest.approx([0.9])
-    with pytest.raises(ValueError, match="noise_last <= noise_first is needed, got 0.3 and 0.1"):
+    with pytest.raises(ValueError, match=r"noise_last <= noise_first is needed, got 0\.3 and 0\.1"):
         MlpFtConfig(noise_first=0.1, noise_last=0.3)
     with pytest.raises(ValueError, match="reversion_first <= reversion_last"):
         MlpFtConfig(reversion_first=0.9, reversion_last=0.2)

@@ -11,9 +11,7 @@ from core.rl.dppo import Dppo
 from core.rl.finetune_config import DppoConfig
 from tests.core.rl.plane import EXECUTED, Plane
 
-CONFIG = DppoConfig(
-    learning_rate=3e-4, batch_size=512, critic_hidden=(32, 32), clip_total=0.6, target_kl=1.0, precision="fp32"
-)
+CONFIG = DppoConfig(learning_rate=2e-4, batch_size=256, critic_hidden=(32, 32), target_kl=1.0, precision="fp32")
 
 
 def make(planner, **changes):
