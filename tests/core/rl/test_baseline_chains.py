@@ -10,7 +10,7 @@ from core.policy.checkpoint import load_planner, save_planner
 from core.policy.residual import ResidualPlanner
 from core.rl.chains import Chain
 from core.rl.dppo import Dppo
-from core.rl.finetune_config import DppoConfig, MlpFtConfig, ResidualFtConfig
+from core.rl.finetune_config import DppoConfig, MlpFtConfig
 from core.rl.mlp_ft import MeanRevertingChain, ramp
 from core.rl.residual import ResidualChain
 from tests.core.rl.plane import EXECUTED, LAYOUT, Plane, plane_planner
@@ -96,8 +96,8 @@ def test_that_a_residual_planner_does_not_imitate(residual):
 
 
 def test_that_the_residual_learns_against_the_wind(residual):
-    chain = ResidualChain(residual, ResidualFtConfig().noise, noise_clip=3.0)
-    learner = Dppo(chain, replace(CONFIG, learning_rate=3e-3), EXECUTED, seed=1)
+    chain = ResidualChain(residual, 0.15, noise_clip=3.0)
+    learner = Dppo(chain, replace(CONFIG, learning_rate=3e-3, clip_total=2.0), EXECUTED, seed=1)
     plane, successes = Plane(), []
     for iteration in range(12):
         decisions, reached = plane.explore(chain, 100 + iteration)
