@@ -108,7 +108,7 @@ def test_that_inside_and_outside_of_training_the_same_is_measured(checkpoint, tm
 
 
 def test_that_a_stopped_fine_tuning_ends_with_the_same_bits(checkpoint):
-    whole = config(checkpoint, evaluate_episodes=0, iterations=3)
+    whole = config(checkpoint, evaluate_episodes=0)
     assert job.main(whole) == 0
     run = Run.create(whole.runs, "finetune", whole, 0)
     looks = iter(range(10_000))
