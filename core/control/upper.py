@@ -58,6 +58,9 @@ MAX_ROTATION_ERROR_RAD = 1.0
 
 ACTION_LIMIT_RAD = 4.0
 """Offsets beyond this are cut off: no target within the margin of the joint limits needs them."""
+SMOOTHING = 0.4
+"""Share of the new action in the low-pass of the targets (time constant 0.04 s). Without it arms and base of a
+standing robot excite each other at 25 Hz (yaw rate 0.57 rad/s rms); from 0.35 to 0.5 nothing trembles (below 0.001 rad/s)."""
 TARGET_MARGIN_RAD = 0.3
 """Joint targets may lie this far outside the limits: the PD spring needs the distance to push against a load."""
 
@@ -169,6 +172,7 @@ class UpperController:
     def __init__(self, actor: Actor) -> None:
         self.actor = actor.eval()
         self._last_action: Tensor | None = None
+        self._smooth: Tensor | None = None
 
     @classmethod
     def load(cls, path: Path) -> "UpperController":
@@ -183,6 +187,8 @@ class UpperController:
         """Forget the last action of some worlds (index or mask)."""
         if self._last_action is not None:
             self._last_action.view(-1, 2, LAYOUT.action_size)[worlds] = 0.0
+        if self._smooth is not None:
+            self._smooth.view(-1, 2, LAYOUT.action_size)[worlds] = torch.nan
 
     @torch.no_grad()
     def act(
@@ -196,4 +202,12 @@ class UpperController:
         action = self.actor(observation(arms, pos, quat, self._last_action))
         action = action.clamp(-ACTION_LIMIT_RAD, ACTION_LIMIT_RAD)
         self._last_action = action
-        return arm_targets(action)
+        self._smooth = self._smoothed(action)
+        return arm_targets(self._smooth)
+
+    def _smoothed(self, action: Float[Tensor, "A 7"]) -> Float[Tensor, "A 7"]:
+        """First-order low-pass of the actions; an arm that begins anew starts at its action."""
+        if self._smooth is None or len(self._smooth) != len(action):
+            return action
+        smooth = self._smooth + SMOOTHING * (action - self._smooth)
+        return torch.where(self._smooth.isnan(), action, smooth)
