@@ -59,8 +59,8 @@ MAX_ROTATION_ERROR_RAD = 1.0
 ACTION_LIMIT_RAD = 4.0
 """Offsets beyond this are cut off: no target within the margin of the joint limits needs them."""
 SMOOTHING = 0.4
-"""Share of the new action in the low-pass of the targets (time constant 0.04 s). Without it arms and base of a
-standing robot excite each other at 25 Hz (yaw rate 0.57 rad/s rms); from 0.35 to 0.5 nothing trembles (below 0.001 rad/s)."""
+"""Share of the new action in the low-pass of the targets (time constant 0.04 s). Without it arms and base of a standing
+robot excite each other at 25 Hz (yaw rate 0.57 rad/s rms); from 0.35 to 0.5 nothing trembles (below 0.001 rad/s)."""
 TARGET_MARGIN_RAD = 0.3
 """Joint targets may lie this far outside the limits: the PD spring needs the distance to push against a load."""
 
