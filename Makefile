@@ -29,7 +29,7 @@ lint: install
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@.venv/bin/lint-imports
-	@.venv/bin/pyright
+	@.venv/bin/pyright --pythonpath $(PYTHON)
 
 bench: install
 	@$(PYTHON) -m tests.benchmarks.run $(ARGS)
