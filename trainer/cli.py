@@ -25,6 +25,7 @@ JOBS: dict[str, Job] = {
     "pretrain": Job("trainer.jobs.pretrain", "train a planner on recorded demonstrations"),
     "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
+    "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
     "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
