@@ -14,8 +14,11 @@ from core.tasks.box_pickup import BoxPickup
 from core.tasks.starts import StartRanges
 from trainer.evaluation import EpisodeResult, Evaluation, Evaluator
 from trainer.jobs.evaluate_planner import Config
+from trainer.policy_evaluation import tell_progress
 from trainer.progress import EpisodeProgress
+from trainer.runs import Run, write_atomically
 from trainer.session.parts import load_controller, make_backend, safety_limits
+from trainer.typed_json import to_json
 
 
 def planner_config(config: Config) -> BoxPickupPlannerConfig:
@@ -24,7 +27,21 @@ def planner_config(config: Config) -> BoxPickupPlannerConfig:
     return BoxPickupPlannerConfig(speeds=SPEEDS[config.safety], style=style)
 
 
-def evaluate(config: Config, stop_requested: Callable[[], bool]) -> tuple[list[EpisodeResult], float]:
+def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
+    """Run the episodes, print the result and write it. Returns whether all were run."""
+    results, wall_s = evaluate(config, run, stop_requested)
+    if not results:
+        return False  # stopped before the first episode ended
+    text = report(config, results, wall_s) + "\n"
+    write_atomically(run.path / "evaluation.json", text)
+    if config.output is not None:
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(config.output, text)
+    print(text, end="")
+    return len(results) == config.episodes
+
+
+def evaluate(config: Config, run: Run, stop_requested: Callable[[], bool]) -> tuple[list[EpisodeResult], float]:
     """The results of all episodes (fewer when stopped), and the wall time in s."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     started_s = time.monotonic()
@@ -36,17 +53,14 @@ def evaluate(config: Config, stop_requested: Callable[[], bool]) -> tuple[list[E
     seeds = range(config.seed, config.seed + config.episodes)
     try:
         with EpisodeProgress("episodes", config.episodes) as progress:
-            results = evaluator.run(planner, seeds, stop_requested, lambda r: _tell(progress, r))
+            results = evaluator.run(planner, seeds, stop_requested, lambda r: tell_progress(progress, run, r))
     finally:
         backend.close()
     return results, time.monotonic() - started_s
 
 
-def _tell(progress: EpisodeProgress, results: list[EpisodeResult]) -> None:
-    progress.update(len(results), len(results), sum(result.success for result in results))
-
-
 def report(config: Config, results: list[EpisodeResult], wall_s: float) -> str:
     """Config, summary and wall time as JSON."""
-    settings = {name: str(value) if name == "output" else value for name, value in asdict(config).items()}
-    return json.dumps({"config": settings, **asdict(Evaluation.of(results)), "wall_s": round(wall_s, 1)}, indent=2)
+    return json.dumps(
+        {"config": to_json(config), **asdict(Evaluation.of(results)), "wall_s": round(wall_s, 1)}, indent=2
+    )

@@ -90,9 +90,11 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
     started_s = time.monotonic()
     try:
         with EpisodeProgress(f"evaluate {facts['source']}", config.episodes) as progress:
-            results = evaluator.run(source, seeds, stop_requested, lambda r: _tell(progress, run, r))
+            results = evaluator.run(source, seeds, stop_requested, lambda r: tell_progress(progress, run, r))
     finally:
         evaluator.backend.close()
+    if not results:
+        return False  # stopped before the first episode ended
     evaluation = Evaluation.of(results)
     report = {
         **asdict(evaluation),
@@ -112,7 +114,8 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
     return len(results) == config.episodes
 
 
-def _tell(progress: EpisodeProgress, run: Run, results: list[EpisodeResult]) -> None:
+def tell_progress(progress: EpisodeProgress, run: Run, results: list[EpisodeResult]) -> None:
+    """Results so far, on the bar and in the run folder."""
     successes = sum(result.success for result in results)
     changed = len(results) != progress.done
     progress.update(len(results), len(results), successes)

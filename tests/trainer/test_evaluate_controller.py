@@ -11,6 +11,7 @@ from core.rl.checkpoint import save_checkpoint
 from core.rl.networks import Actor, ActorCriticConfig
 from trainer.controller_table import arms_table, legs_table, page
 from trainer.jobs.evaluate_controller import Config, leg_entries, main
+from trainer.runs import list_runs
 
 REPORT = {
     "placement_median_m": 0.0123, "placement_p95_m": 0.031, "distance_ratio": 0.987, "turn_ratio": None,
@@ -68,8 +69,11 @@ def test_that_the_job_writes_numbers_and_table(tmp_path: Path):
         baselines=False,
         json_path=tmp_path / "evaluation.json",
         table=tmp_path / "controllers.md",
+        folder=tmp_path / "runs",
     )
     assert main(config) == 0
+    (run,) = list_runs(config.folder)
+    assert run.read_status().state == "finished"
     stored = json.loads(config.json_path.read_text())
     row = stored["legs"]["scratch seed 3"]
     assert row["calm"]["walking_s"] >= 2.0

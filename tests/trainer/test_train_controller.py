@@ -27,7 +27,7 @@ def test_that_a_training_makes_a_run_folder_and_a_controller(tmp_path: Path):
     command = _command("--seed", "3", "--steps", "24", "--runs", str(runs), "--out", str(out), *SMALL)
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    assert "finished" in done.stdout
+    assert "controller.safetensors: 24 steps in" in done.stdout
     _, metadata = load_checkpoint(out / "controller.safetensors", LAYOUT)
     assert metadata["seed"] == 3
     assert metadata["training"]["steps"] == 24
@@ -47,6 +47,7 @@ def test_that_a_stopped_training_is_saved_and_resumes(tmp_path: Path):
     command = _command("--steps", "1000000", "--runs", str(tmp_path), *SMALL)
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    assert "run folder" in process.stdout.readline()
     assert "steps/s" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)

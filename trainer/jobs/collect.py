@@ -45,20 +45,7 @@ class Config:
 def main(config: Config) -> int:
     """Run the job in a run folder of its own. Returns 0 when all is recorded, 130 when it was stopped before."""
     from trainer.collecting import collect
-    from trainer.interrupt import stop_on_signals
-    from trainer.runs import Run
+    from trainer.job import open_run, work_in
 
-    run = Run.create(config.runs, "collect", config, config.seed)
-    print(f"run folder {run.path}")
-    try:
-        with stop_on_signals() as stop:
-            complete = collect(config, run, lambda: stop.requested)
-    except BaseException as error:
-        run.status("failed", f"{type(error).__name__}: {error}")
-        run.close()
-        raise
-    run.status("finished" if complete else "stopped")
-    run.close()
-    if not complete:
-        print("stopped; the same command goes on from here")
-    return 0 if complete else 130
+    run, config = open_run("collect", config, config.runs, config.seed)
+    return work_in(run, lambda stop: collect(config, run, stop), "the same command goes on from here")

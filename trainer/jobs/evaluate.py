@@ -54,19 +54,8 @@ class Config:
 
 def main(config: Config) -> int:
     """Run, print, and write the JSON file. Returns 0, or 130 when it was stopped before all episodes were run."""
-    from trainer.interrupt import stop_on_signals
+    from trainer.job import open_run, work_in
     from trainer.policy_evaluation import evaluate_job
-    from trainer.runs import Run
 
-    run = Run.create(config.runs, "evaluate", config, config.seed)
-    print(f"run folder {run.path}")
-    try:
-        with stop_on_signals() as stop:
-            complete = evaluate_job(config, run, lambda: stop.requested)
-    except BaseException as error:
-        run.status("failed", f"{type(error).__name__}: {error}")
-        run.close()
-        raise
-    run.status("finished" if complete else "stopped")
-    run.close()
-    return 0 if complete else 130
+    run, config = open_run("evaluate", config, config.runs, config.seed)
+    return work_in(run, lambda stop: evaluate_job(config, run, stop))

@@ -5,11 +5,13 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from core.control.evaluation.walking import WalkEvaluationConfig
 from core.control.whole_body import LegController
+from trainer.runs import Run
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Config:
     "where the numbers are written; rows that are not measured now are kept"
     table: Path = Path("docs/controllers.md")
     "where the table is written"
+    folder: Path = Path("runs")
+    "folder in which the run folder is made"
     VERSION: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -57,26 +61,58 @@ class LegEntry:
 
 
 def main(config: Config) -> int:
-    """Measure, write JSON and table. Returns 0."""
+    """Measure, write JSON and table. Returns 0, or 130 when it was stopped before all rows were measured."""
+    from trainer.job import open_run, work_in
+
+    run, config = open_run("evaluate-controller", config, config.folder, config.seed)
+    return work_in(run, lambda stop: measure(config, run, stop), "rows that were measured are kept")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: what to measure and where its numbers go."""
+
+    part: str
+    "legs or arms"
+    key: str
+    about: dict[str, Any]
+    measure: Callable[[], dict[str, Any]]
+
+
+def rows(config: Config) -> list[Row]:
+    """Every row that the options name."""
+    legs = [
+        Row("legs", entry.key, {"label": entry.label, **entry.about}, partial(measure_legs, entry, config))
+        for entry in leg_entries(config)
+    ]
+    arms = [
+        Row("arms", key, {"label": label}, partial(measure_arms, make, config))
+        for key, label, make in arm_entries(config)
+    ]
+    return legs + arms
+
+
+def measure(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
+    """Measure row after row, each is written as soon as it is known. Returns whether all were measured."""
     import torch
 
     from trainer.controller_table import write_table
 
     torch.set_num_threads(1)
-    stored = _load(config.json_path)
-    for entry in leg_entries(config):
-        print(f"legs: {entry.label}", flush=True)
-        stored.setdefault("legs", {})[entry.key] = {"label": entry.label, **entry.about, **measure_legs(entry, config)}
+    stored, asked = _load(config.json_path), rows(config)
+    for done, row in enumerate(asked):
+        run.event("progress", done=done, total=len(asked), text=f"{row.part}: {row.about['label']}")
+        if stop_requested():
+            return False
+        print(f"{row.part}: {row.about['label']}", flush=True)
+        stored.setdefault(row.part, {})[row.key] = row.about | row.measure()
         _store(config.json_path, stored)
-    for key, label, make in arm_entries(config):
-        print(f"arms: {label}", flush=True)
-        stored.setdefault("arms", {})[key] = {"label": label, **measure_arms(make, config)}
-        _store(config.json_path, stored)
+    run.event("progress", done=len(asked), total=len(asked), text="rows")
     stored["settings"] = {"walking_s": config.walking_s, "kick_m_s": config.kick_m_s, "seed": config.seed}
     _store(config.json_path, stored)
     write_table(_strict(stored), config.table)
     print(f"wrote {config.table} and {config.json_path}")
-    return 0
+    return True
 
 
 def leg_entries(config: Config) -> list[LegEntry]:

@@ -27,6 +27,8 @@ class Config:
     "fixes the squeeze depth, to see how robust the grasp is; drawn for each episode when not given"
     output: Path | None = None
     "JSON file for the result"
+    runs: Path = Path("runs")
+    "folder in which the run folder is made"
     VERSION: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -37,14 +39,8 @@ class Config:
 
 def main(config: Config) -> int:
     """Run the episodes, print the result and write it. Returns 0 when all were run, 130 when it was stopped before."""
-    from trainer.evaluating import evaluate, report
-    from trainer.interrupt import stop_on_signals
+    from trainer.evaluating import evaluate_job
+    from trainer.job import open_run, work_in
 
-    with stop_on_signals() as stop:
-        results, wall_s = evaluate(config, lambda: stop.requested)
-    text = report(config, results, wall_s)
-    if config.output is not None:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        config.output.write_text(text + "\n")
-    print(text)
-    return 0 if len(results) == config.episodes else 130
+    run, config = open_run("evaluate-planner", config, config.runs, config.seed)
+    return work_in(run, lambda stop: evaluate_job(config, run, stop))

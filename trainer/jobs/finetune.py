@@ -86,31 +86,14 @@ def main(config: Config) -> int:
     """Fine-tune until done, stopped or collapsed. Returns 0, 1 after a collapse, 130 when it was stopped."""
     from core.rl.guard import CollapseError
     from trainer.finetuning import finetune
-    from trainer.interrupt import stop_on_signals
-    from trainer.runs import Run
+    from trainer.job import open_run, resume_hint, work_in
 
     resumed = config.resume is not None
-    if config.resume is not None:
-        run = Run.open(config.resume)
-        config = run.config(Config)
-        run.status("running", "resumed")
-    elif config.checkpoint is None:
+    if not resumed and config.checkpoint is None:
         raise ValueError("a planner is needed: --checkpoint PATH (or --resume RUN to go on with a stopped run)")
-    else:
-        run = Run.create(config.runs, "finetune", config, config.seed)
-    print(f"run folder {run.path}")
+    run, config = open_run("finetune", config, config.runs, config.seed, config.resume)
     try:
-        with stop_on_signals() as stop:
-            complete = finetune(config, run, lambda: stop.requested, resumed)
-    except BaseException as error:
-        run.status("failed", f"{type(error).__name__}: {error}")
-        run.close()
-        if isinstance(error, CollapseError | FloatingPointError):
-            print(f"stopped: {error}\nthe best planner so far is in {run.path}")
-            return 1
-        raise
-    run.status("finished" if complete else "stopped")
-    run.close()
-    if not complete:
-        print(f"stopped; go on with: refine-dp finetune --resume {run.path}")
-    return 0 if complete else 130
+        return work_in(run, lambda stop: finetune(config, run, stop, resumed), resume_hint("finetune", run))
+    except (CollapseError, FloatingPointError) as error:
+        print(f"stopped: {error}\nthe best planner so far is in {run.path}")
+        return 1

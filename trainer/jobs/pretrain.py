@@ -75,29 +75,11 @@ PRESETS: dict[str, Config] = {
 
 def main(config: Config) -> int:
     """Train until done or stopped. Returns 0, or 130 when it was stopped before the end."""
-    from trainer.interrupt import stop_on_signals
+    from trainer.job import open_run, resume_hint, work_in
     from trainer.pretraining import pretrain
-    from trainer.runs import Run
 
     resumed = config.resume is not None
-    if config.resume is not None:
-        run = Run.open(config.resume)
-        config = run.config(Config)
-        run.status("running", "resumed")
-    elif config.dataset is None:
+    if not resumed and config.dataset is None:
         raise ValueError("a data set is needed: --dataset PATH (or --resume RUN to go on with a stopped run)")
-    else:
-        run = Run.create(config.runs, "pretrain", config, config.seed)
-    print(f"run folder {run.path}")
-    try:
-        with stop_on_signals() as stop:
-            complete = pretrain(config, run, lambda: stop.requested, resumed)
-    except BaseException as error:
-        run.status("failed", f"{type(error).__name__}: {error}")
-        run.close()
-        raise
-    run.status("finished" if complete else "stopped")
-    run.close()
-    if not complete:
-        print(f"stopped; go on with: refine-dp pretrain --resume {run.path}")
-    return 0 if complete else 130
+    run, config = open_run("pretrain", config, config.runs, config.seed, config.resume)
+    return work_in(run, lambda stop: pretrain(config, run, stop, resumed), resume_hint("pretrain", run))

@@ -24,7 +24,7 @@ from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig
 from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
-from trainer.interrupt import StopRequest, stop_on_signals
+from trainer.job import StopRequested, open_run, resume_hint, work_in
 from trainer.runs import Run, code_version
 from trainer.typed_json import to_json
 
@@ -105,24 +105,18 @@ class Learner(Protocol):
 
 def main(config: UpperJob | LowerJob) -> int:
     """Train until done, stopped or out of time. Returns 0, or 130 after an interruption."""
-    options = config.options
-    if options.resume is not None:
-        run = Run.open(options.resume)
-        config = run.config(type(config))
-        run.status("running", "resumed")
-    else:
-        run = Run.create(options.runs, f"train-{_part(config)}", config, options.seed)
+    options, part = config.options, _part(config)
+    run, config = open_run(f"train-{part}", config, options.runs, options.seed, options.resume)
+    return work_in(run, lambda stop: _run(run, config, options, stop), resume_hint(f"train-controller {part}", run))
+
+
+def _run(run: Run, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequested) -> bool:
     torch.set_num_threads(config.options.torch_threads)
     learner = _learner(config)
     try:
-        with stop_on_signals() as stop:
-            return _train(run, learner, config, options, stop)
-    except Exception as error:
-        run.status("failed", str(error))
-        raise
+        return _train(run, learner, config, options, stop)
     finally:
         learner.close()
-        run.close()
 
 
 def _part(config: UpperJob | LowerJob) -> str:
@@ -153,7 +147,9 @@ class Clock:
         return self.now() - self._wall_start, self.cpu() - self._cpu_start
 
 
-def _train(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequest) -> int:
+def _train(
+    run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequested
+) -> bool:
     state_path = run.checkpoints / "training.safetensors"
     clock = Clock()
     if options.resume is not None:
@@ -169,7 +165,7 @@ def _train(run: Run, learner: Learner, config: UpperJob | LowerJob, options: Tra
         save_checkpoint(state_path, learner.state_dict(), _training_layout(config), spent)
 
     with ProgressView(_part(config)) as view:
-        while not learner.done and not stop.requested:
+        while not learner.done and not stop():
             wall_s, _ = clock.read()
             share = 0.0 if budget_s is None else wall_s / budget_s
             scalars = learner.iterate(share)
@@ -180,10 +176,8 @@ def _train(run: Run, learner: Learner, config: UpperJob | LowerJob, options: Tra
                 saved_s = wall_s
     save()
     path = _export(run, learner, config, options, clock)
-    state = "finished" if learner.done else "stopped"
-    run.status(state, str(path))
-    print(f"{state}: {path}" + ("" if learner.done else f"; continue with --resume {run.path}"))
-    return 0 if learner.done else 130
+    print(f"{path}: {learner.total_steps} steps in {clock.read()[0] / 60:.1f} min")
+    return learner.done
 
 
 def _training_layout(config: UpperJob | LowerJob) -> Layout:
