@@ -192,7 +192,7 @@ class Pretraining:
         loss = float(torch.stack(self._losses).mean())
         self._losses.clear()
         progress.update(self.learner.steps, f"loss {loss:.4f}   validation {self._validation:.4f}")
-        rate = progress.per_second * self.config.learner.batch_size
+        rate = progress.steps_per_second * self.config.learner.batch_size
         self.run.scalars(
             self.learner.steps,
             train__loss=loss,

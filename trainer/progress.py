@@ -1,17 +1,17 @@
-"""Progress of a job that runs episodes: bar, rate, success with its interval, time left; lines without a terminal."""
+"""Progress of long work: a bar with rate and time left in a terminal, elsewhere a line now and then."""
 
 import math
 import time
 from collections.abc import Callable
-from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from core.statistics import wilson_interval
 
 LINE_PERIOD_S = 10.0
-"""Without a terminal (a log file, the window) a line is printed this often."""
+"""Without a terminal (a log file, the window) a line is printed this often; the first one at once."""
 
 
 def format_duration(seconds: float) -> str:
@@ -25,121 +25,126 @@ def format_duration(seconds: float) -> str:
     return f"{minutes}:{whole % 60:02d} min" if minutes else f"{whole} s"
 
 
-class EpisodeProgress:
-    """Shows how far a number of episodes has come. Use as a context manager."""
+class JobProgress:
+    """How far a job has come, of a known total. Use as a context manager."""
 
     def __init__(
-        self, title: str, total: int, done: int = 0, console: Console | None = None,
+        self, title: str, total: float, done: float = 0, console: Console | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        """`done` episodes are there already: they count for the bar, not for rate and success."""
+        """`done` was done before: it counts for the bar, not for the rate."""
         self.total = total
         self.done = done
-        self.trials = 0
-        self.successes = 0
+        self._title = title
         self._before = done
         self._now = now
         self._console = console or Console()
         self._started_s = now()
-        self._printed_s = now()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
+        self._printed_s = -math.inf
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task(title, total=total, completed=done, text="")
-        self._title = title
+
+    def per_second(self, amount: float) -> float:
+        """How much of something a second, when it has come to `amount` since the start of this run."""
+        elapsed_s = self._now() - self._started_s
+        return amount / elapsed_s if elapsed_s > 0 else 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Time left at the rate so far, infinite while nothing is done."""
+        rate = self.per_second(self.done - self._before)
+        return (self.total - self.done) / rate if rate > 0 else math.inf
+
+    @property
+    def count(self) -> str:
+        """Done of the total."""
+        return f"{self.done:g}/{self.total:g}"
+
+    @property
+    def note(self) -> str:
+        """What is said between the count and the time left."""
+        raise NotImplementedError
+
+    @property
+    def text(self) -> str:
+        """Note and time left."""
+        return f"{self.note}   {format_duration(self.left_s)} left"
+
+    def refresh(self) -> None:
+        """Show what is new, and time passing."""
+        self._bar.update(self._task, completed=self.done, text=f"{self.count}   {self.text}")
+        now_s = self._now()
+        if not self._console.is_terminal and now_s - self._printed_s >= LINE_PERIOD_S:
+            self._printed_s = now_s
+            self._console.print(f"{self._title} {self.count}   {self.text}", highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+class EpisodeProgress(JobProgress):
+    """Progress of a job that runs episodes, with the success rate and its interval."""
+
+    trials: int = 0
+    "in this run"
+    successes: int = 0
 
     @property
     def per_minute(self) -> float:
         """Episodes done a minute since the start of this run."""
-        elapsed = self._now() - self._started_s
-        return 60.0 * (self.done - self._before) / elapsed if elapsed > 0 else 0.0
+        return 60.0 * self.per_second(self.done - self._before)
 
     @property
-    def left_s(self) -> float:
-        """Time left at this rate, infinite while nothing is done."""
-        return 60.0 * (self.total - self.done) / self.per_minute if self.per_minute > 0 else math.inf
-
-    @property
-    def text(self) -> str:
-        """What stands beside the bar."""
-        success = wilson_interval(self.successes, self.trials)
-        return f"{self.per_minute:.1f}/min   success {success}   {format_duration(self.left_s)} left"
+    def note(self) -> str:
+        return f"{self.per_minute:.1f}/min   success {wilson_interval(self.successes, self.trials)}"
 
     def update(self, done: int, trials: int, successes: int) -> None:
         """New counts: episodes done of the total, and trials with their successes in this run."""
         self.done, self.trials, self.successes = done, trials, successes
         self.refresh()
 
-    def refresh(self) -> None:
-        """Show time passing."""
-        self._bar.update(self._task, completed=self.done, text=self.text)
-        if not self._console.is_terminal and self._now() - self._printed_s >= LINE_PERIOD_S:
-            self._printed_s = self._now()
-            self._console.print(
-                f"{self._title} {self.done}/{self.total}   {self.text}", highlight=False, soft_wrap=True
-            )
 
-    def __enter__(self) -> "EpisodeProgress":
-        self._bar.start()
-        return self
+class StepProgress(JobProgress):
+    """Progress of a job that takes steps."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._bar.stop()
-
-
-class StepProgress:
-    """Progress of a job that takes steps: bar, rate, time left and a note; lines without a terminal."""
-
-    def __init__(
-        self, title: str, total: int, done: int = 0, console: Console | None = None,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
-        """`done` steps were taken before: they count for the bar, not for the rate."""
-        self.total = total
-        self.done = done
-        self.note = ""
-        self._before = done
-        self._title = title
-        self._now = now
-        self._console = console or Console()
-        self._started_s = now()
-        self._printed_s = now()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._task = self._bar.add_task(title, total=total, completed=done, text="")
+    remark: str = ""
 
     @property
-    def per_second(self) -> float:
-        """Steps a second since the start of this run."""
-        elapsed = self._now() - self._started_s
-        return (self.done - self._before) / elapsed if elapsed > 0 else 0.0
+    def steps_per_second(self) -> float:
+        """Since the start of this run."""
+        return self.per_second(self.done - self._before)
 
     @property
-    def text(self) -> str:
-        """What stands beside the bar."""
-        left_s = (self.total - self.done) / self.per_second if self.per_second > 0 else math.inf
-        return f"{self.per_second:.1f}/s   {self.note}   {format_duration(left_s)} left"
+    def note(self) -> str:
+        return f"{self.steps_per_second:.1f}/s   {self.remark}"
 
-    def update(self, done: int, note: str) -> None:
+    def update(self, done: int, remark: str) -> None:
         """Steps done of the total, and what to say about them."""
-        self.done, self.note = done, note
-        self._bar.update(self._task, completed=done, text=self.text)
-        if not self._console.is_terminal and self._now() - self._printed_s >= LINE_PERIOD_S:
-            self._printed_s = self._now()
-            self._console.print(f"{self._title} {done}/{self.total}   {self.text}", highlight=False, soft_wrap=True)
+        self.done, self.remark = done, remark
+        self.refresh()
 
-    def __enter__(self) -> "StepProgress":
-        self._bar.start()
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._bar.stop()
+class ShareProgress(JobProgress):
+    """Progress of a training whose end is given by steps or by the clock: a share of 1, and steps a second."""
+
+    steps: int = 0
+    "taken in this run"
+    remark: str = ""
+
+    @property
+    def count(self) -> str:
+        return f"{100 * self.done:5.1f} %"
+
+    @property
+    def note(self) -> str:
+        return f"{self.per_second(self.steps):,.0f} steps/s   {self.remark}"
+
+    def update(self, share: float, steps: int, remark: str) -> None:
+        """Share done, steps taken in this run, and what to say about them."""
+        self.done, self.steps, self.remark = share, steps, remark
+        self.refresh()

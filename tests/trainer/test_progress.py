@@ -4,7 +4,7 @@ import math
 import pytest
 from rich.console import Console
 
-from trainer.progress import EpisodeProgress, format_duration
+from trainer.progress import EpisodeProgress, ShareProgress, StepProgress, format_duration
 
 
 class Clock:
@@ -31,10 +31,27 @@ def test_that_without_a_terminal_a_line_comes_now_and_then():
     with EpisodeProgress("collect", 10, console=Console(file=out, width=200), now=clock) as progress:
         for second in range(25):
             clock.time_s = float(second)
-            progress.refresh()
+            progress.update(done=second // 5, trials=0, successes=0)
     lines = out.getvalue().strip().splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith("collect 0/10")
+    assert [line.split()[1] for line in lines] == ["0/10", "2/10", "4/10"]
+
+
+def test_that_in_a_terminal_there_is_a_bar_and_no_lines():
+    clock, out = Clock(), io.StringIO()
+    with StepProgress("learn", 200, console=Console(file=out, force_terminal=True, width=120), now=clock) as progress:
+        clock.time_s = 10.0
+        progress.update(50, "loss 0.5")
+    assert "━" in out.getvalue()
+    assert "50/200   5.0/s   loss 0.5   30 s left" in out.getvalue()
+    assert not out.getvalue().startswith("learn")
+
+
+def test_that_a_share_has_its_rate_from_steps_and_its_time_left_from_itself():
+    clock, out = Clock(), io.StringIO()
+    with ShareProgress("pi_upper", 1.0, 0.5, Console(file=out, width=200), clock) as progress:
+        clock.time_s = 20.0
+        progress.update(0.7, 4000, "ppo")
+    assert out.getvalue() == "pi_upper  70.0 %   200 steps/s   ppo   30 s left\n"
 
 
 @pytest.mark.parametrize(

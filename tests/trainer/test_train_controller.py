@@ -11,7 +11,7 @@ import pytest
 
 from core.control.upper import LAYOUT, UpperController
 from core.rl.checkpoint import load_checkpoint
-from trainer.jobs.train_controller import Clock, ProgressView, TrainingOptions, UpperJob, portable_command
+from trainer.jobs.train_controller import Clock, TrainingOptions, UpperJob, portable_command
 from trainer.runs import list_runs
 
 SMALL = ["--env.free-worlds", "2", "--env.grasp-worlds", "1", "--env.scripts", "4", "--ppo.steps-per-iteration", "4"]
@@ -69,15 +69,6 @@ def test_that_a_stopped_training_is_saved_and_resumes(tmp_path: Path):
 def test_that_time_spent_before_a_resume_counts():
     clock = Clock(wall_s=50.0, cpu_s=20.0, now=iter([100.0, 107.0]).__next__, cpu=iter([5.0, 6.0]).__next__)
     assert clock.read() == (57.0, 21.0)
-
-
-def test_that_progress_without_a_terminal_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]):
-    times = iter([0.0, 5.0, 11.0, 12.0])
-    view = ProgressView("upper", now=times.__next__)
-    for progress in (0.1, 0.2, 0.3, 1.0):
-        view.show(progress, round(1000 * progress), "ppo", "note")
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["10.0", "30.0", "100.0"]
 
 
 def test_that_the_recorded_command_names_no_folder_of_this_machine():

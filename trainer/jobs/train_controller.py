@@ -14,8 +14,6 @@ from typing import Annotated, Any, Protocol
 
 import torch
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from core.control import lower, upper
@@ -25,12 +23,11 @@ from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
 from trainer.job import StopRequested, open_run, resume_hint, work_in
+from trainer.progress import ShareProgress
 from trainer.runs import Run, code_version
 from trainer.typed_json import to_json
 
 CHECKPOINT_PERIOD_S = 30.0
-LINE_PERIOD_S = 10.0
-"""Between two lines of progress where the output is no terminal."""
 UNPREFIXED = tyro.conf.arg(name="")
 """--seed instead of --options.seed."""
 
@@ -164,13 +161,16 @@ def _train(
         spent = {"wall_s": wall_s, "cpu_s": cpu_s, "steps": learner.total_steps}
         save_checkpoint(state_path, learner.state_dict(), _training_layout(config), spent)
 
-    with ProgressView(_part(config)) as view:
+    before = learner.total_steps
+    with ShareProgress(f"pi_{_part(config)}", 1.0, learner.progress) as progress:
         while not learner.done and not stop():
             wall_s, _ = clock.read()
             share = 0.0 if budget_s is None else wall_s / budget_s
             scalars = learner.iterate(share)
             run.scalars(learner.total_steps, **{name.replace("/", "__"): value for name, value in scalars.items()})
-            view.show(learner.progress, learner.total_steps, learner.phase_name, learner.headline(scalars))
+            remark = f"{learner.phase_name}   {learner.headline(scalars)}"
+            progress.update(learner.progress, learner.total_steps - before, remark)
+            run.event("progress", done=round(100 * learner.progress, 1), total=100, text=progress.text)
             if wall_s - saved_s > CHECKPOINT_PERIOD_S:
                 save()
                 saved_s = wall_s
@@ -227,41 +227,6 @@ def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: Tr
         teacher = learner.teacher.actor.state_dict()
         save_checkpoint(path.with_name("teacher.safetensors"), teacher, lower_teacher.LAYOUT, own)
     return path
-
-
-class ProgressView:
-    """A bar with time left in a terminal; a line every few seconds elsewhere."""
-
-    def __init__(self, part: str, now: Callable[[], float] = time.monotonic) -> None:
-        self._part, self._now = part, now
-        self._console = Console()
-        self._bar: Progress | None = None
-        self._last_line_s = -LINE_PERIOD_S
-        self._first: tuple[float, int] | None = None
-
-    def __enter__(self) -> "ProgressView":
-        if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console)
-            self._bar.start()
-            self._task = self._bar.add_task(f"pi_{self._part}", total=1.0, note="")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def show(self, progress: float, steps: int, phase: str, headline: str) -> None:
-        """Progress 0 to 1, steps so far, what is going on."""
-        now = self._now()
-        self._first = self._first or (now, steps)
-        rate = (steps - self._first[1]) / max(now - self._first[0], 1e-9)
-        note = f"{phase}  {rate:,.0f} steps/s  {headline}"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=progress, note=note)
-        elif now - self._last_line_s >= LINE_PERIOD_S or progress >= 1.0:
-            self._last_line_s = now
-            print(f"pi_{self._part} {100 * progress:5.1f} %  {note}", flush=True)
 
 
 if __name__ == "__main__":
