@@ -43,7 +43,8 @@ class JobProgress:
         self._printed_s = -math.inf
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._task = self._bar.add_task(title, total=total, completed=done, text="")
+        self._task = self._bar.add_task(title, total=total, text="")
+        self._bar.update(self._task, completed=done)
 
     def per_second(self, amount: float) -> float:
         """How much of something a second, when it has come to `amount` since the start of this run."""

@@ -18,6 +18,7 @@ from core.policy.normalizer import Normalizer
 from core.rl.finetune_config import DppoConfig
 from core.tasks.box_pickup import BoxPickup
 from trainer.finetuning import episode_seeds, finetune
+from trainer.job import work_in
 from trainer.jobs import evaluate
 from trainer.jobs import finetune as job
 from trainer.runs import Run, list_runs
@@ -112,8 +113,7 @@ def test_that_a_stopped_fine_tuning_ends_with_the_same_bits(checkpoint):
     assert job.main(whole) == 0
     run = Run.create(whole.runs, "finetune", whole, 0)
     looks = iter(range(10_000))
-    assert not finetune(whole, run, lambda: next(looks) >= 90)  # in the second iteration
-    run.close()
+    assert work_in(run, lambda _: finetune(whole, run, lambda: next(looks) >= 90)) == 130  # in the second iteration
     assert len(load_planner(run.path / "planner.safetensors").training["history"]) < 2
     for path in checkpoint.iterdir():  # what it began from may be gone
         path.unlink()

@@ -22,6 +22,7 @@ from core.policy.config import LearnerConfig, MlpConfig, PlannerConfig, SamplerC
 from core.policy.layout import PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.tasks.box_pickup import BoxPickup
+from trainer.job import work_in
 from trainer.jobs import pretrain as job
 from trainer.pretraining import pretrain
 from trainer.runs import Run, list_runs
@@ -111,8 +112,7 @@ def test_that_a_stopped_training_ends_with_the_same_bits(dataset):
     assert job.main(whole) == 0
     run = Run.create(whole.runs, "pretrain", whole, 0)
     looks = iter(range(100))
-    assert not pretrain(whole, run, lambda: next(looks) >= 7)
-    run.close()
+    assert work_in(run, lambda _: pretrain(whole, run, lambda: next(looks) >= 7)) == 130
     assert load_planner(run.path / "planner.safetensors").training["steps"] == 7
     assert job.main(job.Config(resume=run.path)) == 0
     planners = [load_planner(r.path / "planner.safetensors").planner for r in list_runs(whole.runs)]
@@ -124,8 +124,7 @@ def test_that_a_resumed_run_learns_from_the_episodes_it_began_with(dataset):
     asked = config(dataset, evaluate_episodes=0, episodes=None)
     run = Run.create(asked.runs, "pretrain", asked, 0)
     looks = iter(range(100))
-    pretrain(asked, run, lambda: next(looks) >= 3)
-    run.close()
+    work_in(run, lambda _: pretrain(asked, run, lambda: next(looks) >= 3))
     more = trainer.jobs.collect.Config(dataset, episodes=8, worlds=3, backend="fake", runs=dataset.parent / "collected")
     trainer.jobs.collect.main(more)
     assert job.main(job.Config(resume=run.path)) == 0
