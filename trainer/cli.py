@@ -11,7 +11,7 @@ from core.data.errors import DatasetError
 
 
 class Job(NamedTuple):
-    """A subcommand: the module with `Config` and `main(config) -> int`, and one line of help."""
+    """A subcommand and one line of help: a module with `Config` and `main(config) -> int`, or `command(arguments)`."""
 
     module: str
     help: str
@@ -26,6 +26,8 @@ JOBS: dict[str, Job] = {
     "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
+    "queue": Job("trainer.queue.command", "jobs one after another: add, list, stop, resume, move, remove, undo, log"),
+    "readiness": Job("trainer.jobs.readiness", "whether a planner is ready to be fine-tuned, and what to do if not"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
     "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
@@ -75,6 +77,8 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
     """Parse a job's options into its Config and run it. A mistake in the input prints cause and remedy, no trace."""
     module = importlib.import_module(JOBS[name].module)
     try:
+        if hasattr(module, "command"):
+            return int(module.command(arguments))
         presets: dict[str, Any] = getattr(module, "PRESETS", {})
         default, rest = take_preset(arguments, presets)
         config: Any = parse(module.Config, name, describe(module.__doc__, presets), rest, default)

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
+from trainer.processes import ProcessId
 from trainer.typed_json import DecodeError, from_json, to_json
 
 State = Literal["running", "finished", "stopped", "failed", "killed"]
@@ -67,6 +68,11 @@ class RunStatus:
     heartbeat_s: float
     "epoch time of the last sign of life"
     message: str = ""
+
+    @property
+    def process(self) -> ProcessId:
+        """The process that wrote it."""
+        return ProcessId(self.pid, self.process_started_s)
 
 
 def code_version() -> CodeVersion:
@@ -163,6 +169,10 @@ class Run:
         except DecodeError as error:
             raise RunError(f"{self.path / 'config.json'}: {error}") from error
 
+    def stored_config(self) -> dict[str, Any]:
+        """The stored config as plain JSON, whichever version wrote it."""
+        return dict(_load_json(self.path / "config.json").get("config") or {})
+
     def event(self, kind: str, **fields: Any) -> None:
         """Append one line to events.jsonl. A crash can tear only the line being written."""
         line = json.dumps({"time_s": time.time(), "kind": kind, **to_json(fields)}) + "\n"
@@ -222,7 +232,7 @@ class Run:
     def read_status(self) -> RunStatus:
         """The state now; a running job whose process is gone is reported as killed."""
         status = _load(self.path / "status.json", RunStatus)
-        if status.state == "running" and not _is_alive(status):
+        if status.state == "running" and not status.process.alive:
             return RunStatus("killed", status.pid, status.process_started_s, status.heartbeat_s, status.message)
         return status
 
@@ -261,16 +271,6 @@ def _append_line(path: Path, line: bytes) -> None:
             if file.read(1) != b"\n":
                 line = b"\n" + line
         file.write(line)
-
-
-def _is_alive(status: RunStatus) -> bool:
-    try:
-        process = psutil.Process(status.pid)
-        # start times are read from the same clock; a second of tolerance covers rounding in the kernel
-        same = abs(process.create_time() - status.process_started_s) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _load_json(path: Path) -> dict[str, Any]:

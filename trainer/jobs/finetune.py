@@ -40,6 +40,8 @@ class Config:
     "domain randomisation: stiffness, damping, trunk mass, friction and object mass differ between episodes (B71)"
     start_fraction: float = 0.0
     "0 the start ranges of the demonstrations, 1 the widest of the curriculum"
+    require_ready: bool = False
+    "do not begin when `refine-dp readiness` finds a reason against it"
     patience: int = 3
     "iterations in a row with a success below the best one's interval that count as a collapse"
     evaluate_episodes: int = 100
