@@ -7,8 +7,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import tyro
 
-OMITTED = tyro.conf.OmitArgPrefixes[int].__metadata__[0]
-POSITIONAL = tyro.conf.Positional[int].__metadata__[0]
+OMITTED: Any = get_args(tyro.conf.OmitArgPrefixes[int])[1]
+POSITIONAL: Any = get_args(tyro.conf.Positional[int])[1]
 
 
 def options_of(config: Any, base: Any = None) -> list[str]:

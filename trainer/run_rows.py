@@ -159,11 +159,11 @@ def progress_of(events: list[dict[str, Any]]) -> Progress:
     points: list[tuple[float, float]] = []
     rated, loss, success = "", "", None
     for event in events:
-        done, total = event.get("done"), event.get("total")
         if event.get("kind") == "status" and event.get("state") == "running":
             points.clear()
-        elif _is_number(done) and _is_number(total) and total > 0:
-            points.append((float(event.get("time_s", 0.0)), min(done / total, 1.0)))
+        share = _share(event)
+        if share is not None:
+            points.append((float(event.get("time_s", 0.0)), share))
         said, rate = _success_of(event)
         rated, success = (said, rate) if said else (rated, success)
         loss = _loss_of(event) or loss
@@ -171,6 +171,11 @@ def progress_of(events: list[dict[str, Any]]) -> Progress:
     if not points:
         return Progress(headline=headline, success=success)
     return Progress(points[-1][1], _rate(points), points[-1][0], headline, success)
+
+
+def _share(event: dict[str, Any]) -> float | None:
+    done, total = event.get("done", math.nan), event.get("total", math.nan)
+    return min(done / total, 1.0) if _is_number(done) and _is_number(total) and total > 0 else None
 
 
 def _is_number(value: Any) -> bool:

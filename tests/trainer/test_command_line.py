@@ -63,7 +63,7 @@ def test_that_a_value_with_no_spelling_is_refused() -> None:
 
 @pytest.mark.parametrize("job", CONFIGS)
 def test_that_the_run_folder_is_moved_wherever_its_field_stands(job: str) -> None:
-    kind, config = CONFIGS[job]
+    _, config = CONFIGS[job]
     moved = replace_runs_folder(config, Path("/elsewhere"))
     words = options_of(moved)
     assert words[words.index("--runs") + 1] == "/elsewhere"

@@ -91,6 +91,10 @@ def main(config: Config) -> int:
     from trainer.job import open_run, resume_hint, work_in
 
     resumed = config.resume is not None
+    if config.require_ready and not resumed:
+        from trainer.readiness import require_ready
+
+        require_ready(config)
     if not resumed and config.checkpoint is None:
         raise ValueError("a planner is needed: --checkpoint PATH (or --resume RUN to go on with a stopped run)")
     run, config = open_run("finetune", config, config.runs, config.seed, config.resume)

@@ -1,4 +1,4 @@
-"""The whole chain as one preset: collect, pretrain, evaluate, finetune, evaluate; each takes what an earlier one made."""
+"""The whole chain as a preset: collect, pretrain, evaluate, finetune, evaluate; each takes what another made."""
 
 import re
 from dataclasses import fields, is_dataclass, replace

@@ -137,7 +137,7 @@ def test_that_a_torn_or_foreign_file_does_not_hide_the_others(store: QueueStore)
     (store.folder / "entries" / ".1.json.123").write_text("half")
     assert store.entries() == (entry,)
     assert store.get(entry.id) == entry
-    with pytest.raises(QueueError, match="there is no job #9 .*known: #1"):
+    with pytest.raises(QueueError, match=r"there is no job #9 .*known: #1"):
         store.get(9)
 
 

@@ -1,0 +1,180 @@
+"""Whether a planner is ready to be fine-tuned: what speaks for and against it, and what to do about it.
+
+DPPO learns from a sparse reward alone. Where hardly an episode succeeds, no decision can be told from another; where
+nearly all succeed, there is next to nothing left to learn.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.data.check import check
+from core.data.dataset import Dataset
+from core.data.errors import DatasetError
+from core.policy.checkpoint import PlannerCheckpoint, load_planner
+from core.policy.layout import LayoutError, PlannerLayout
+from core.rl.checkpoint import CheckpointError
+from core.statistics import wilson_interval
+from trainer.finetuning import make_chain
+from trainer.jobs.finetune import Config
+from trainer.policy_evaluation import build_task, planner_path
+from trainer.runs import RunError, list_runs
+
+Level = Literal["good", "caution", "bad"]
+
+GOOD_SUCCESS = (0.20, 0.85)
+"""Success before, in which fine-tuning works: the paper starts from 50 to 70 %; below 20 % a batch of 64 episodes holds
+a dozen successes, which one iteration to the next hardly repeats; above 85 % what is left is within the interval."""
+POSSIBLE_SUCCESS = (0.05, 0.95)
+ENOUGH_EPISODES = 50
+"""Fewer say little: the 95 % interval of 60 % of 50 episodes is 46 to 72 %."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    says: str
+    "what was found"
+    remedy: str = ""
+    "what to do about it; empty when all is well"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A success rate and where it is from."""
+
+    successes: int
+    episodes: int
+    origin: str
+
+
+def inspect(config: Config) -> tuple[Line, ...]:
+    """Everything that speaks for or against fine-tuning with this config, the planner first."""
+    if config.checkpoint is None:
+        return (Line("bad", "planner", "none is chosen", "choose a pre-trained planner, or a run that holds one"),)
+    path = planner_path(config.checkpoint)
+    try:
+        stored = load_planner(path)
+    except (CheckpointError, OSError) as error:
+        return (Line("bad", "planner", str(error), "choose a pre-trained planner, or a run that holds one"),)
+    return (
+        _planner_line(config, stored),
+        _task_line(config, stored),
+        success_line(measured_success(path, stored.training, config.runs, config.start_fraction), config.worlds),
+        _data_line(stored.training),
+    )
+
+
+def is_ready(lines: tuple[Line, ...]) -> bool:
+    """Whether nothing speaks against it."""
+    return all(line.level != "bad" for line in lines)
+
+
+def require_ready(config: Config) -> None:
+    """Raises ValueError with what speaks against fine-tuning and what to do about it."""
+    against = [f"{line.what}: {line.says}; {line.remedy}" for line in inspect(config) if line.level == "bad"]
+    if against:
+        raise ValueError(f"not ready to be fine-tuned. {' '.join(against)} (--no-require-ready starts anyway)")
+
+
+def _planner_line(config: Config, stored: PlannerCheckpoint) -> Line:
+    kind = f"{stored.config.kind}, {stored.config.denoising_steps} denoising steps"
+    try:
+        make_chain(stored, config)
+    except ValueError as error:
+        return Line("bad", "planner", str(error), "choose another method or another planner")
+    if stored.tuned_steps:
+        return Line("caution", "planner", f"{kind}; was fine-tuned before", "fine: its fine-tuning goes on from there")
+    return Line("good", "planner", f"{kind}; {config.method} can fine-tune it")
+
+
+def _task_line(config: Config, stored: PlannerCheckpoint) -> Line:
+    layout = stored.planner.layout
+    try:
+        layout.check_fits(PlannerLayout.of_task(build_task(layout.task, 1, config.start_fraction)), "the task of today")
+    except (LayoutError, ValueError) as error:
+        return Line("bad", "task", str(error), "pre-train a planner with this version of the program")
+    return Line("good", "task", f"{layout.task}, {layout.observation_size} observed values: fits")
+
+
+def measured_success(
+    planner: Path, training: dict[str, Any], runs: Path, start_fraction: float = 0.0
+) -> Measured | None:
+    """The evaluation of this planner on these starts with the most episodes; else the last one of its own training."""
+    found = list(_evaluated(planner, runs, start_fraction))
+    if found:
+        return max(found, key=lambda measured: measured.episodes)
+    own = training.get("evaluations") or []
+    if own and start_fraction == 0.0:
+        last = own[-1]
+        return Measured(round(last["success_rate"] * last["episodes"]), last["episodes"], "the end of its training")
+    return None
+
+
+def _evaluated(planner: Path, runs: Path, start_fraction: float) -> Iterator[Measured]:
+    for run in list_runs(runs):
+        path = run.path / "evaluation.json"
+        try:
+            if run.info().job != "evaluate" or path.stat().st_mtime < planner.stat().st_mtime:
+                continue  # another job, or an evaluation of what the planner was before
+            report = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RunError):
+            continue
+        asked = report.get("config", {})
+        same = _same_file(report.get("checkpoint"), planner) and asked.get("start_fraction", 0.0) == start_fraction
+        if same and report.get("episodes"):
+            successes = round(report["success_rate"] * report["episodes"])
+            yield Measured(successes, report["episodes"], run.path.name)
+
+
+def _same_file(name: Any, path: Path) -> bool:
+    return isinstance(name, str) and Path(name).resolve() == path.resolve()
+
+
+def success_line(measured: Measured | None, worlds: int) -> Line:
+    """Whether success before lies in the range in which a sparse reward teaches."""
+    if measured is None:
+        remedy = "evaluate the planner (100 episodes or more) before it is fine-tuned"
+        return Line("caution", "success before", "was never measured", remedy)
+    p = wilson_interval(measured.successes, measured.episodes)
+    says = f"{p} ({measured.origin}); works between {GOOD_SUCCESS[0]:.0%} and {GOOD_SUCCESS[1]:.0%}"
+    few = f"{worlds} worlds give about {p.rate * worlds:.0f} successes an iteration"
+    if p.rate < POSSIBLE_SUCCESS[0]:
+        remedy = f"{few}: a sparse reward teaches nothing; more demonstrations or a longer pre-training first"
+        return Line("bad", "success before", says, remedy)
+    if p.rate < GOOD_SUCCESS[0]:
+        return Line("caution", "success before", says, f"{few}; more worlds or more demonstrations make it likelier")
+    if p.rate > GOOD_SUCCESS[1]:
+        remedy = "little is left to learn: widen the starts (start_fraction), or keep the planner as it is"
+        return Line("caution", "success before", says, remedy)
+    if measured.episodes < ENOUGH_EPISODES:
+        return Line("caution", "success before", says, f"{ENOUGH_EPISODES} episodes or more say it with less doubt")
+    return Line("good", "success before", says)
+
+
+def _data_line(training: dict[str, Any]) -> Line:
+    """The data set that the planner learned from, looked at again."""
+    while "before" in training:
+        training = training["before"]
+    name = training.get("data", {}).get("dataset")
+    if name is None:
+        return Line("caution", "data", "the planner does not say what it learned from", "nothing, if you know its data")
+    if not Path(name).exists():
+        return Line("caution", "data", f"{name} is not here any more", "nothing, if it was checked before")
+    try:
+        findings = check(Dataset(Path(name)))
+    except DatasetError as error:
+        return Line("bad", "data", str(error), f"refine-dp dataset check {name}")
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        return Line("bad", "data", f"{name} has {errors} errors", f"refine-dp dataset check {name} lists them")
+    warnings = len(findings)
+    if warnings:
+        says = f"{name}: no errors, {warnings} warnings"
+        return Line("caution", "data", says, f"refine-dp dataset check {name} lists them")
+    return Line("good", "data", f"{name}: checked, nothing found")
