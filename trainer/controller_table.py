@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from core.control.evaluation.trembling import CUTOFF_HZ
+
 # ruff: noqa: E501
 INTRODUCTION = """# The low-level controllers, measured
 
@@ -26,7 +28,10 @@ then tunes the student on the rewards of Table II. "scratch" is PPO on the paper
 HANDS = """
 **Hands.** The shipped π_lower walks and stands under each arm controller; hand poses move between random configurations,
 0-1 kg in each hand. *Standing*: feet and hand command at rest for 0.6 s; *walking*: steps under way. Median / 95th
-percentile. *Box*: share of boxes that are lifted on a fixed base, worst and best squeeze depth.
+percentile. *Trembling*: 64 robots stand with their hands told to stay where they are, each in another posture, 0-1 kg in
+each hand; root mean square of what is faster than {cutoff_hz:.0f} Hz in the velocity of an arm joint and in the trunk's
+angular velocity, mrad/s, all robots / the robot where it is largest. *Box*: share of boxes that are lifted on a fixed
+base, worst and best squeeze depth.
 """
 
 
@@ -39,7 +44,8 @@ def write_table(stored: dict[str, Any], path: Path) -> None:
 def page(stored: dict[str, Any]) -> str:
     """The page as Markdown."""
     text = INTRODUCTION.format(**stored["settings"])
-    text += "\n" + legs_table(stored.get("legs", {})) + HANDS + "\n" + arms_table(stored.get("arms", {}))
+    hands = HANDS.format(cutoff_hz=CUTOFF_HZ)
+    text += "\n" + legs_table(stored.get("legs", {})) + hands + "\n" + arms_table(stored.get("arms", {}))
     return text
 
 
@@ -62,14 +68,17 @@ def _leg_row(row: dict[str, Any]) -> str:
         _percent(calm["turn_ratio"]),
         _falls(calm),
         _falls(kicked),
-        "-" if row.get("cpu_minutes") is None else f"{row['cpu_minutes']:.0f}",
+        _minutes(row),
     )
     return "| " + " | ".join(cells) + " |\n"
 
 
 def arms_table(rows: dict[str, Any]) -> str:
     """One row an arm controller."""
-    head = "| arms | standing cm | standing deg | walking cm | walking deg | falls | box |\n|---|---|---|---|---|---|---|\n"
+    head = (
+        "| arms | standing cm | standing deg | walking cm | walking deg | falls | trembling joints | trembling trunk | box "
+        "| CPU-min |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    )
     return head + "".join(_arm_row(row) for row in rows.values())
 
 
@@ -83,7 +92,11 @@ def _arm_row(row: dict[str, Any]) -> str:
     else:
         cells += [_cm(*hands["standing_m"]), _deg(*hands["standing_rad"])]
         cells += [_cm(*hands["walking_m"]), _deg(*hands["walking_rad"]), _falls(row["walk"])]
+    trembling = row.get("trembling")
+    for part in ("joints", "trunk"):
+        cells.append("-" if trembling is None else _mrad(trembling, part))
     cells.append(f"{100 * min(shares):.0f}-{100 * max(shares):.0f} %")
+    cells.append(_minutes(row))
     return "| " + " | ".join(cells) + " |\n"
 
 
@@ -102,3 +115,11 @@ def _percent(ratio: float | None) -> str:
 def _falls(report: dict[str, Any]) -> str:
     low, high = report["falls_interval"]
     return f"{report['falls_per_1000_s']:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _mrad(trembling: dict[str, float], part: str) -> str:
+    return f"{1000 * trembling[f'{part}_rad_s']:.1f} / {1000 * trembling[f'worst_{part}_rad_s']:.1f}"
+
+
+def _minutes(row: dict[str, Any]) -> str:
+    return "-" if row.get("cpu_minutes") is None else f"{row['cpu_minutes']:.0f}"

@@ -46,7 +46,7 @@ OBSERVATION = (
     ("position_error", 3),
     ("rotation_error", 3),
 )
-LAYOUT = Layout("upper_controller", 1, OBSERVATION, tuple(joint.name.removeprefix("Left_") for joint in ARM_JOINTS))
+LAYOUT = Layout("upper_controller", 2, OBSERVATION, tuple(joint.name.removeprefix("Left_") for joint in ARM_JOINTS))
 
 DEFAULT_ARM_POS = torch.tensor(DEFAULT_JOINT_POS[LEFT_ARM], dtype=torch.float32)
 """(7,) rad, q_def of the left arm; the right one is its mirror image."""
@@ -59,8 +59,8 @@ MAX_ROTATION_ERROR_RAD = 1.0
 ACTION_LIMIT_RAD = 4.0
 """Offsets beyond this are cut off: no target within the margin of the joint limits needs them."""
 SMOOTHING = 0.4
-"""Share of the new action in the low-pass of the targets (time constant 0.04 s). Without it arms and base of a standing
-robot excite each other at 25 Hz (yaw rate 0.57 rad/s rms); from 0.35 to 0.5 nothing trembles (below 0.001 rad/s)."""
+"""Share of the new action in the low-pass between policy and joints (time constant 0.04 s): part of the controller, in
+training as in use. Without it arms and base of a standing robot excite each other at 25 Hz."""
 TARGET_MARGIN_RAD = 0.3
 """Joint targets may lie this far outside the limits: the PD spring needs the distance to push against a load."""
 
@@ -123,15 +123,16 @@ def _shortened(v: Tensor, longest: float) -> Tensor:
 
 
 def observation(
-    arms: Arms, pos: Float[Tensor, "M 3"], quat: Float[Tensor, "M 4"], last_action: Float[Tensor, "M 7"]
+    arms: Arms, pos: Float[Tensor, "M 3"], quat: Float[Tensor, "M 4"], last_sent: Float[Tensor, "M 7"]
 ) -> Float[Tensor, "M 48"]:
-    """Table I, scaled, in the order of `OBSERVATION`. The command must have gone through `near_command`."""
+    """Table I, scaled, in the order of `OBSERVATION`. The command must have gone through `near_command`; `last_sent` is
+    the last action as sent, which with the new action decides what is sent next."""
     return torch.cat(
         (
             arms.gravity_b,
             arms.joint_pos - DEFAULT_ARM_POS.to(pos),
             0.1 * arms.joint_vel,
-            last_action,
+            last_sent,
             3.0 * pos,
             rotation_6d(quat),
             3.0 * arms.hand_pos_b,
@@ -141,6 +142,16 @@ def observation(
         ),
         dim=-1,
     )
+
+
+def action_at_rest(arms: Arms) -> Float[Tensor, "M 7"]:
+    """The action whose targets are where the arms are: what counts as sent before the first one."""
+    return (arms.joint_pos - DEFAULT_ARM_POS.to(arms.joint_pos)).clamp(-ACTION_LIMIT_RAD, ACTION_LIMIT_RAD)
+
+
+def sent_action(last_sent: Float[Tensor, "M 7"], action: Float[Tensor, "M 7"]) -> Float[Tensor, "M 7"]:
+    """What is sent of a policy's action: limited, then a first-order low-pass from what was sent last."""
+    return last_sent + SMOOTHING * (action.clamp(-ACTION_LIMIT_RAD, ACTION_LIMIT_RAD) - last_sent)
 
 
 def arm_targets(action: Float[Tensor, "M 7"]) -> Float[Tensor, "M//2 14"]:
@@ -171,8 +182,8 @@ class UpperController:
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor.eval()
-        self._last_action: Tensor | None = None
-        self._smooth: Tensor | None = None
+        self._sent: Tensor | None = None
+        "(2N, 7) rad, actions as sent; NaN where an episode begins"
 
     @classmethod
     def load(cls, path: Path) -> "UpperController":
@@ -184,11 +195,9 @@ class UpperController:
         return cls(actor)
 
     def reset(self, worlds: Tensor) -> None:
-        """Forget the last action of some worlds (index or mask)."""
-        if self._last_action is not None:
-            self._last_action.view(-1, 2, LAYOUT.action_size)[worlds] = 0.0
-        if self._smooth is not None:
-            self._smooth.view(-1, 2, LAYOUT.action_size)[worlds] = torch.nan
+        """Forget the last action of some worlds (index or mask): their arms start from where they then are."""
+        if self._sent is not None:
+            self._sent.view(-1, 2, LAYOUT.action_size)[worlds] = torch.nan
 
     @torch.no_grad()
     def act(
@@ -196,18 +205,13 @@ class UpperController:
     ) -> Float[Tensor, "N 14"]:
         """Arm joint targets, rad, order core.t1.model.ARMS, from commanded hand poses in the base frame."""
         arms = arms_of(state)
-        if self._last_action is None or len(self._last_action) != len(arms.joint_pos):
-            self._last_action = torch.zeros_like(arms.joint_pos)
+        last = self._last_sent(arms)
         pos, quat = near_command(arms, *hand_rows(hand_pos_b, hand_quat_b))
-        action = self.actor(observation(arms, pos, quat, self._last_action))
-        action = action.clamp(-ACTION_LIMIT_RAD, ACTION_LIMIT_RAD)
-        self._last_action = action
-        self._smooth = self._smoothed(action)
-        return arm_targets(self._smooth)
+        self._sent = sent_action(last, self.actor(observation(arms, pos, quat, last)))
+        return arm_targets(self._sent)
 
-    def _smoothed(self, action: Float[Tensor, "A 7"]) -> Float[Tensor, "A 7"]:
-        """First-order low-pass of the actions; an arm that begins anew starts at its action."""
-        if self._smooth is None or len(self._smooth) != len(action):
-            return action
-        smooth = self._smooth + SMOOTHING * (action - self._smooth)
-        return torch.where(self._smooth.isnan(), action, smooth)
+    def _last_sent(self, arms: Arms) -> Float[Tensor, "M 7"]:
+        rest = action_at_rest(arms)
+        if self._sent is None or len(self._sent) != len(rest):
+            return rest
+        return torch.where(self._sent.isnan(), rest, self._sent)

@@ -40,7 +40,16 @@ def test_that_rows_show_errors_in_cm_and_falls_with_their_interval():
     )
     grasp = [{"success": 3, "episodes": 4}, {"success": 4, "episodes": 4}]
     arms = arms_table({"ik": {"label": "ik", "fixed_base": {"grasp": grasp}}})
-    assert arms.splitlines()[-1] == "| ik | - | - | - | - | - | 75-100 % |"
+    assert arms.splitlines()[-1] == "| ik | - | - | - | - | - | - | - | 75-100 % | - |"
+
+
+def test_that_trembling_is_shown_in_mrad_per_second_with_the_worst_robot():
+    trembling = {
+        "joints_rad_s": 0.0012, "worst_joints_rad_s": 0.0204, "trunk_rad_s": 0.0001, "worst_trunk_rad_s": 0.0096,
+    }  # fmt: skip
+    row = {"label": "a", "fixed_base": {"grasp": [{"success": 4, "episodes": 4}]}, "cpu_minutes": 9.6}
+    cells = arms_table({"a": row | {"trembling": trembling}}).splitlines()[-1].split(" | ")
+    assert cells[-4:] == ["1.2 / 20.4", "0.1 / 9.6", "100-100 %", "10 |"]
 
 
 def test_that_the_page_can_be_made_from_stored_numbers_alone():

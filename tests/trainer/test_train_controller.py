@@ -14,7 +14,9 @@ from core.rl.checkpoint import load_checkpoint
 from trainer.jobs.train_controller import Clock, TrainingOptions, UpperJob, portable_command
 from trainer.runs import list_runs
 
-SMALL = ["--env.free-worlds", "2", "--env.grasp-worlds", "1", "--env.scripts", "4", "--ppo.steps-per-iteration", "4"]
+SIZES = {"free-worlds": 2, "grasp-worlds": 1, "walk-worlds": 1, "scripts": 4}
+SMALL = [word for name, value in SIZES.items() for word in (f"--env.episodes.{name}", str(value))]
+SMALL += ["--ppo.steps-per-iteration", "4"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -24,23 +26,25 @@ def _command(*arguments: str) -> list[str]:
 
 def test_that_a_training_makes_a_run_folder_and_a_controller(tmp_path: Path):
     out, runs = tmp_path / "out", tmp_path / "runs"
-    command = _command("--seed", "3", "--steps", "24", "--runs", str(runs), "--out", str(out), *SMALL)
+    command = _command("--seed", "3", "--steps", "32", "--runs", str(runs), "--out", str(out), *SMALL)
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "controller.safetensors: 24 steps in" in done.stdout
     _, metadata = load_checkpoint(out / "controller.safetensors", LAYOUT)
     assert metadata["seed"] == 3
-    assert metadata["training"]["steps"] == 24
-    assert metadata["config"]["steps"] == 24
+    assert metadata["training"]["steps"] == 32
+    assert metadata["config"]["steps"] == 32
     assert "train-controller" in metadata["command"]
     assert json.loads((out / "controller.json").read_text())["layout"]["kind"] == "upper_controller"
     assert UpperController.load(out / "controller.safetensors").name == "pi_upper"
     (run,) = list_runs(runs)
     assert run.read_status().state == "finished"
-    assert run.config(UpperJob).learner.env.free_worlds == 2
+    assert run.config(UpperJob).learner.env.episodes.free_worlds == 2
     scalars = [event for event in run.events() if event["kind"] == "scalars"]
-    assert [event["step"] for event in scalars] == [12, 24]
-    assert {"reward", "kl", "free/position_error_cm", "grasp/reward/rotation"} <= scalars[0]["values"].keys()
+    assert [event["step"] for event in scalars] == [16, 32]
+    assert {"reward", "kl", "free/position_error_cm", "grasp/reward/rotation", "walk/rotation_error_deg"} <= scalars[0][
+        "values"
+    ].keys()
 
 
 def test_that_a_stopped_training_is_saved_and_resumes(tmp_path: Path):
@@ -62,7 +66,7 @@ def test_that_a_stopped_training_is_saved_and_resumes(tmp_path: Path):
     done = subprocess.run(again, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     after = [event["step"] for event in run.events() if event["kind"] == "scalars"]
-    assert after[-1] == steps + 12
+    assert after[-1] == steps + 16
     assert run.read_status().state == "finished"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.control.evaluation.walking import WalkEvaluationConfig
+from core.control.upper import ArmController
 from core.control.whole_body import LegController
 from trainer.runs import Run
 
@@ -50,6 +51,16 @@ class Config:
 
 
 @dataclass(frozen=True)
+class ArmEntry:
+    """An arm controller to measure."""
+
+    key: str
+    label: str
+    make: Callable[[], ArmController] = field(compare=False)
+    about: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
 class LegEntry:
     """A leg controller to measure."""
 
@@ -86,8 +97,8 @@ def rows(config: Config) -> list[Row]:
         for entry in leg_entries(config)
     ]
     arms = [
-        Row("arms", key, {"label": label}, partial(measure_arms, make, config))
-        for key, label, make in arm_entries(config)
+        Row("arms", entry.key, {"label": entry.label, **entry.about}, partial(measure_arms, entry.make, config))
+        for entry in arm_entries(config)
     ]
     return legs + arms
 
@@ -179,33 +190,33 @@ def measure_legs(entry: LegEntry, config: Config) -> dict[str, Any]:
     return reports
 
 
-def arm_entries(config: Config) -> list[tuple[str, str, Callable[[], Any]]]:
+def arm_entries(config: Config) -> list[ArmEntry]:
     """Every arm controller that the options name."""
     from core.control.ik_arms import IkArmController
     from core.control.upper import UpperController
 
-    entries: list[tuple[str, str, Callable[[], Any]]] = []
+    entries = []
     shipped = config.shipped / "upper.safetensors"
     if shipped.is_file():
-        entries.append(("shipped", "π_upper, shipped", lambda: UpperController.load(shipped)))
+        entries.append(ArmEntry("shipped", "π_upper, shipped", lambda: UpperController.load(shipped), about(shipped)))
     for run in config.runs:
         path = run / "controller.safetensors"
         facts = about(path)
         if facts["kind"] == "upper_controller":
             label = f"seed {facts['seed']}"
-            entries.append((label, f"π_upper, {label}", lambda p=path: UpperController.load(p)))
+            entries.append(ArmEntry(label, f"π_upper, {label}", lambda p=path: UpperController.load(p), facts))
     if config.baselines:
-        entries.append(("ik", "inverse kinematics", IkArmController))
-        entries.append(
-            ("ik_gravity", "inverse kinematics + gravity", lambda: IkArmController(gravity_compensation=True))
-        )
+        weighed = "inverse kinematics + gravity"
+        entries.append(ArmEntry("ik", "inverse kinematics", IkArmController))
+        entries.append(ArmEntry("ik_gravity", weighed, lambda: IkArmController(gravity_compensation=True)))
     return entries
 
 
-def measure_arms(make: Callable[[], Any], config: Config) -> dict[str, Any]:
-    """Hand errors standing and walking on the shipped legs; the grasp and contact measurements on a fixed base."""
+def measure_arms(make: Callable[[], ArmController], config: Config) -> dict[str, Any]:
+    """Hand errors and trembling on the shipped legs; the grasp and contact measurements on a fixed base."""
     from core.control.evaluation.arms import UpperEvaluationConfig, evaluate_upper
     from core.control.evaluation.hands import evaluate_hands
+    from core.control.evaluation.trembling import TremblingConfig, evaluate_trembling
     from core.control.lower import LowerController
 
     results: dict[str, Any] = {"fixed_base": evaluate_upper(make, UpperEvaluationConfig(threads=config.threads))}
@@ -215,9 +226,12 @@ def measure_arms(make: Callable[[], Any], config: Config) -> dict[str, Any]:
             LowerController.load(legs), make(), walk_config(config, config.hands_s, 0.0), config.threads
         )
         results["hands"], results["walk"] = asdict(hands), asdict(walk)
+        still = TremblingConfig(seed=config.seed)
+        trembling = evaluate_trembling(LowerController.load(legs), make(), still, config.threads)
+        results["trembling"] = asdict(trembling)
         print(
             f"  standing {100 * hands.standing_m[0]:.2f} cm, walking {100 * hands.walking_m[0]:.2f} cm, "
-            f"{walk.falls} falls",
+            f"{walk.falls} falls, trembling {trembling.joints_rad_s:.4f} rad/s",
             flush=True,
         )
     return results

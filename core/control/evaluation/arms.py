@@ -15,7 +15,7 @@ from core.control.training.arm_bank import build_bank
 from core.control.training.grasp_scripts import BOX, GraspConfig, GraspScripts, grasp_scene, sample_scripts
 from core.control.training.hand_commands import CommandConfig, FreeCommands
 from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig
-from core.control.training.upper_training import randomise_actuation
+from core.control.training.upper_episodes import randomise_actuation
 from core.control.upper import ArmController, arms_of, hand_sides
 from core.rigid import quat_mul, quat_rotate, rotation_error
 from core.statistics import wilson_interval

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool
 from scipy.stats import chi2
 from torch import Tensor
 
 from core.backends.base import Physics
 from core.backends.mujoco import MujocoBackend, default_initial_state
-from core.control import lower
 from core.control.footsteps import (
     STAND,
     FootstepCommand,
@@ -24,7 +22,7 @@ from core.control.footsteps import (
 )
 from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
 from core.control.training.lower_teacher import placement_error, swing_in_stance
-from core.control.training.lower_training import MIN_TRUNK_HEIGHT_M, kick
+from core.control.training.lower_training import fallen, kick
 from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
 from core.control.whole_body import LegController
 from core.rigid import wrap_angle
@@ -124,12 +122,6 @@ def poisson_interval(events: int, exposure: float, confidence: float = 0.95) -> 
     low = 0.5 * float(chi2.ppf(tail, 2 * events)) if events > 0 else 0.0
     high = 0.5 * float(chi2.ppf(1.0 - tail, 2 * events + 2))
     return low / exposure, high / exposure
-
-
-def fallen(state: WorldState) -> Bool[Tensor, "N"]:
-    """Trunk low or far from upright."""
-    upright = -lower.projected_gravity(state)[:, 2]
-    return (state.base_pos_w[:, 2] < MIN_TRUNK_HEIGHT_M) | (upright < UPRIGHT)
 
 
 class DistanceMeter:
@@ -268,7 +260,7 @@ class WalkEvaluation:
         self, command: FootstepCommand, controller: LegController, samples: _Samples, diverged: Tensor
     ) -> None:
         state = self.backend.read_state()
-        down = fallen(state) | diverged
+        down = fallen(state, UPRIGHT) | diverged
         self.arms.measure(state, command)
         touch_down = (command.swing != STAND) & (command.countdown_s < 1.5 * CONTROL_PERIOD_S) & ~down
         if bool(touch_down.any()):

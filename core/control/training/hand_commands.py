@@ -46,6 +46,7 @@ class FreeCommands:
     STATE = (
         "_start",
         "_goal",
+        "_ends",
         "_straight",
         "_elapsed",
         "_duration",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from core.backends.base import InitialState, Physics
@@ -290,9 +290,9 @@ class LowerTraining:
         for name, value in terms.items():
             share = r.RAMPED.get(name, 1.0)
             total += r.WEIGHTS[name] * (share + (1.0 - share) * ramp) * value
-        fallen = (state.base_pos_w[:, 2] < MIN_TRUNK_HEIGHT_M) | (gravity[:, 2] > -MIN_UPRIGHT)
-        lost = fallen | (foot[:, 0] > self.config.lost_foot_m)
-        return total * CONTROL_PERIOD_S, self._log(terms, placement, touch_down, fallen), lost
+        down = fallen(state, MIN_UPRIGHT)
+        lost = down | (foot[:, 0] > self.config.lost_foot_m)
+        return total * CONTROL_PERIOD_S, self._log(terms, placement, touch_down, down), lost
 
     def _wrong_contact(self, loaded: Tensor) -> Tensor:
         rows, side = torch.arange(self.num_agents), self.command.swing.clamp_min(0)
@@ -399,6 +399,12 @@ class LowerTraining:
     def close(self) -> None:
         """Release the simulator."""
         self.backend.close()
+
+
+def fallen(state: WorldState, min_upright: float) -> Bool[Tensor, "N"]:
+    """Trunk low, or the cosine of its tilt below `min_upright`."""
+    upright = -lower.projected_gravity(state)[:, 2]
+    return (state.base_pos_w[:, 2] < MIN_TRUNK_HEIGHT_M) | (upright < min_upright)
 
 
 def kick(backend: MujocoBackend, worlds: Tensor, speed: float, generator: torch.Generator) -> None:

@@ -1,6 +1,7 @@
 """How pi_upper is trained: PPO in `UpperTraining`, an iteration at a time."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -73,10 +74,11 @@ class UpperLearner:
 
     def headline(self, scalars: dict[str, float]) -> str:
         """What to show beside the progress bar."""
-        text = f"free {scalars['free/position_error_cm']:.2f} cm {scalars['free/rotation_error_deg']:.1f} deg"
-        if "grasp/position_error_cm" in scalars:
-            text += f", box {scalars['grasp/position_error_cm']:.2f} cm {scalars['grasp/rotation_error_deg']:.1f} deg"
-        return text
+        names = (group.kind.name for group in self.env.groups)
+        return ", ".join(
+            f"{name} {scalars[f'{name}/position_error_cm']:.2f} cm {scalars[f'{name}/rotation_error_deg']:.1f} deg"
+            for name in names
+        )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Learner, optimiser, environment, simulator: all that the next iteration depends on."""
@@ -95,8 +97,12 @@ class UpperLearner:
         self._observation = self.env.load_state_dict(env) if env else None
 
     def deployed(self) -> tuple[Actor, dict[str, Any]]:
-        """The network as shipped, and the metadata that `UpperController.load` needs."""
-        return self.ppo.model.actor, {"actor_hidden": list(self.config.networks.actor_hidden)}
+        """The network as shipped, and the metadata that `UpperController.load` needs; which legs walked."""
+        episodes = self.config.env.episodes
+        metadata: dict[str, Any] = {"actor_hidden": list(self.config.networks.actor_hidden)}
+        if episodes.walk_worlds:
+            metadata["legs_sha256"] = sha256(episodes.legs_path.read_bytes()).hexdigest()
+        return self.ppo.model.actor, metadata
 
     def close(self) -> None:
         """Release the simulators."""

@@ -11,12 +11,15 @@ from core.control.training.arm_bank import build_bank, self_contact
 from core.control.training.grasp_scripts import GraspConfig, sample_scripts
 from core.control.training.hand_commands import CommandConfig, FreeCommands
 from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
+from core.control.training.upper_episodes import EpisodeConfig
 from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.control.training.upper_training import UpperEnvConfig, UpperTraining
 from core.rl.ppo import PpoConfig
 from core.t1.model import ARMS, PALM_FACE_OFFSET_M
 
-SMALL_ENV = UpperEnvConfig(free_worlds=3, grasp_worlds=2, scripts=8, free_episode_s=0.6, grasp_episode_s=0.6)
+SMALL_ENV = UpperEnvConfig(
+    EpisodeConfig(3, 2, 2, free_episode_s=0.6, grasp_episode_s=0.6, walk_episode_s=0.6, scripts=8)
+)
 SMALL = replace(UpperLearnerConfig(), steps=200, env=SMALL_ENV, ppo=PpoConfig(steps_per_iteration=8, epochs=2))
 
 
@@ -117,10 +120,10 @@ def test_that_the_compliant_target_follows_the_horizontal_force_only_in_contact(
 def test_that_the_environment_has_one_agent_an_arm_and_restarts_episodes():
     env = UpperTraining(SMALL_ENV, seed=0, num_threads=1)
     observation = env.reset()
-    assert observation.actor.shape == (10, upper.LAYOUT.obs_size)
-    truncated = torch.zeros(10)
+    assert observation.actor.shape == (14, upper.LAYOUT.obs_size)
+    truncated = torch.zeros(14)
     for _ in range(31):
-        step = env.step(torch.zeros(10, 7))
+        step = env.step(torch.zeros(14, 7))
         truncated += step.truncated
         assert bool(step.observation.actor.isfinite().all())
         assert bool(step.reward.isfinite().all())
