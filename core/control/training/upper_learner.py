@@ -18,7 +18,7 @@ from core.rl.ppo import Ppo, PpoConfig
 class UpperLearnerConfig:
     """What is trained, for how many steps of all robots together, with which networks."""
 
-    steps: int = 5_000_000
+    steps: int = 2_000_000
     "control periods of all robots together (two arms each)"
     env: UpperEnvConfig = field(default_factory=UpperEnvConfig)
     "robots, commands, rewards, disturbances"
