@@ -29,7 +29,7 @@ def test_that_a_training_makes_a_run_folder_and_a_controller(tmp_path: Path):
     command = _command("--seed", "3", "--steps", "32", "--runs", str(runs), "--out", str(out), *SMALL)
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    assert "controller.safetensors: 24 steps in" in done.stdout
+    assert "controller.safetensors: 32 steps in" in done.stdout
     _, metadata = load_checkpoint(out / "controller.safetensors", LAYOUT)
     assert metadata["seed"] == 3
     assert metadata["training"]["steps"] == 32
