@@ -11,6 +11,7 @@ from core.planners.base import SPEEDS
 from core.planners.box_pickup import BoxPickupHeuristic, BoxPickupPlannerConfig
 from core.planners.box_pickup_style import StyleRanges
 from core.tasks.box_pickup import BoxPickup
+from core.tasks.start_scale import start_share
 from core.tasks.starts import StartRanges
 from trainer.evaluation import EpisodeResult, Evaluation, Evaluator
 from trainer.jobs.evaluate_planner import Config
@@ -45,7 +46,7 @@ def evaluate(config: Config, run: Run, stop_requested: Callable[[], bool]) -> tu
     """The results of all episodes (fewer when stopped), and the wall time in s."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     started_s = time.monotonic()
-    task = BoxPickup(min(config.worlds, config.episodes), starts=StartRanges().scaled(config.start_fraction))
+    task = BoxPickup(min(config.worlds, config.episodes), starts=StartRanges().scaled(start_share(config.start_scale)))
     planner = BoxPickupHeuristic(task, planner_config(config))
     controller = load_controller(config.controller, "mujoco", task.num_worlds)
     backend = make_backend("mujoco", task)

@@ -34,6 +34,7 @@ from trainer.policy_evaluation import PLANNER_FILE, build_task, planner_path
 from trainer.progress import StepProgress, format_duration
 from trainer.runs import Run
 from trainer.session.parts import load_controller, make_backend, safety_limits
+from trainer.start_schedule import StartSchedule
 from trainer.typed_json import to_json
 
 START_FILE = "start.safetensors"
@@ -113,7 +114,8 @@ class Finetuning:
         self.before = stored.training
         executed_steps = self.planner_config.executed_steps
         self.learner = Dppo(self.chain, config.dppo, executed_steps, config.seed)
-        task = build_task(self.layout.task, config.worlds, config.start_fraction)
+        task = build_task(self.layout.task, config.worlds)
+        self.starts = StartSchedule(task, config)
         self.layout.check_fits(PlannerLayout.of_task(task), f"task {task.name!r}")
         backend = make_backend(config.backend, task)
         controller = load_controller(config.controller, config.backend, config.worlds)
@@ -152,6 +154,7 @@ class Finetuning:
         metadata = {
             "wall_s": self.wall_s,
             "guard": self.guard.state(),
+            "starts": self.starts.state(),
             "evaluations": self.evaluations,
             "history": self.history,
         }
@@ -165,6 +168,7 @@ class Finetuning:
         tensors, metadata = load_checkpoint(path, self._layout())
         self.learner.load_state_dict(tensors)
         self.guard.load(metadata["guard"])
+        self.starts.load(metadata["starts"])
         self._spent_s = metadata["wall_s"]
         self.evaluations, self.history = metadata["evaluations"], metadata["history"]
 
@@ -179,6 +183,7 @@ class Finetuning:
             "iterations": self.iteration,
             "wall_s": self.wall_s,
             "finetuning": to_json(self.config.dppo),
+            "start_share": self.starts.share,
             "history": self.history,
             "evaluations": self.evaluations,
             "before": self.before,
@@ -207,6 +212,7 @@ class Finetuning:
         """Explore and learn once. Returns whether it was completed."""
         meter = Meter(ChunkPlayer(self.chain.planner, self.env.task, self.env.executed_steps), self.config.worlds)
         seeds = episode_seeds(self.config.seed, self.iteration)
+        self.starts.begin_exploring()
 
         def stopped() -> bool:
             self.run.heartbeat()
@@ -222,7 +228,18 @@ class Finetuning:
         scalars = self.learner.update(experience.decisions)
         self._tell(iteration, experience, meter.results, scalars)
         self.guard.saw_kl(scalars["kl"])
+        self._widen_starts(experience)
         return True
+
+    def _widen_starts(self, experience: Experience) -> None:
+        """As far as the curriculum says; success then falls without being a collapse."""
+        growth = self.starts.saw_success(experience.successes, len(experience.first_ends))
+        if growth is None:
+            return
+        self.guard.ranges_grew(growth.kept)
+        text = f"the start ranges grow to {100 * growth.share:.0f} % of the way to the widest: {growth.ranges}"
+        self.run.event("curriculum", step=self.iteration, share=growth.share, text=text)
+        print(text, flush=True)
 
     def close(self) -> None:
         """Release the simulator."""
@@ -252,13 +269,15 @@ class Finetuning:
             return True
         player = ChunkPlayer(planner, self.evaluator.task, self.env.executed_steps)
         seeds = range(config.evaluate_seed, config.evaluate_seed + config.evaluate_episodes)
+        self.starts.begin_evaluating()
         with single_thread():
             results = self.evaluator.run(player, seeds, stop_requested, lambda _: self.run.heartbeat())
         if len(results) < len(seeds):
             return False  # stopped: what ended so far is not a fair sample
         evaluation = Evaluation.of(results)
-        self.evaluations.append({"iteration": self.iteration, **asdict(evaluation)})
-        self.run.event("evaluation", step=self.iteration, **asdict(evaluation))
+        share = self.starts.evaluated_share
+        self.evaluations.append({"iteration": self.iteration, "start_share": share, **asdict(evaluation)})
+        self.run.event("evaluation", step=self.iteration, start_share=share, **asdict(evaluation))
         low, high = evaluation.ci95
         self.run.scalars(
             self.iteration,
@@ -285,7 +304,8 @@ class Finetuning:
         own = {end.seed for end in experience.first_ends}
         first = [result for result in results if result.seed in own]
         times = [result.duration_s for result in first if result.success]
-        self.history.append({"iteration": iteration, "successes": success.successes, "episodes": success.trials})
+        counted = {"successes": success.successes, "episodes": success.trials}
+        self.history.append({"iteration": iteration, "start_share": self.starts.share, **counted})
         self.run.scalars(
             iteration,
             explore__success_rate=success.rate,
@@ -295,6 +315,7 @@ class Finetuning:
             explore__hand_position_error_m=statistics.fmean(r.hand_position_error_m for r in first),
             explore__hand_orientation_error_rad=statistics.fmean(r.hand_orientation_error_rad for r in first),
             explore__decisions=len(experience.decisions),
+            **self.starts.scalars(),
             time__simulation_s=experience.simulation_s,
             time__sampling_s=experience.sampling_s,
             time__log_prob_s=scalars["log_prob_s"],

@@ -16,9 +16,9 @@ from core.policy.config import SamplerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
 from core.tasks.base import Task
-from core.tasks.box_pickup import BoxPickup
 from core.tasks.catalogue import make_task
-from core.tasks.starts import StartRanges
+from core.tasks.start_scale import start_share
+from core.tasks.starts import HasStarts, Widening
 from trainer.evaluation import EpisodeResult, Evaluation, Evaluator
 from trainer.jobs.evaluate import Config
 from trainer.progress import EpisodeProgress
@@ -34,13 +34,17 @@ def planner_path(path: Path) -> Path:
     return path / PLANNER_FILE if path.is_dir() else path
 
 
-def build_task(name: str, worlds: int, start_fraction: float = 0.0) -> Task:
-    """A task, with wider starts when asked for. Raises ValueError for a task whose starts cannot be widened."""
-    if start_fraction == 0.0:
-        return make_task(name, worlds)
-    if name != "box_pickup":
-        raise ValueError(f"task {name!r} has no start ranges to widen; use start_fraction 0")
-    return BoxPickup(worlds, starts=StartRanges().scaled(start_fraction))
+def build_task(name: str, worlds: int, share: float = 0.0) -> Task:
+    """A task, its starts widened by a share of the way. Raises ValueError for one whose starts cannot be widened."""
+    task = make_task(name, worlds)
+    if share > 0.0:
+        Widening(task).set(share)
+    return task
+
+
+def describe_starts(task: Task, scale: str) -> dict[str, Any]:
+    """For a report: how wide the starts are, empty for a task without start ranges."""
+    return {"start_scale": scale, "starts": to_json(task.starts)} if isinstance(task, HasStarts) else {}
 
 
 def build_evaluator(
@@ -83,7 +87,7 @@ def _resample(stored: PlannerCheckpoint, sampler: SamplerConfig) -> None:
 def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
     """Run the episodes, print and write the result. Returns whether all were run."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
-    task = build_task(config.task, min(config.worlds, config.episodes), config.start_fraction)
+    task = build_task(config.task, min(config.worlds, config.episodes), start_share(config.start_scale))
     source, facts = load_source(config, task)
     evaluator = build_evaluator(task, config.backend, config.controller, config.safety)
     seeds = range(config.seed, config.seed + config.episodes)
@@ -102,6 +106,7 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
         "first_seed": config.seed,
         "wall_s": time.monotonic() - started_s,
         **facts,
+        **describe_starts(task, config.start_scale),
         "config": to_json(config),
         "results": [asdict(result) for result in results],
     }

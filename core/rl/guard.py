@@ -29,6 +29,8 @@ class CollapseGuard:
     "windows in a row below it"
     recent: deque[tuple[int, int]] = field(default_factory=deque)
     "successes and trials of the last iterations"
+    widened: bool = False
+    "whether the best is what is expected in wider start ranges, not what was seen"
 
     def __post_init__(self) -> None:
         if self.patience < 1 or self.window < 1:
@@ -43,14 +45,25 @@ class CollapseGuard:
         fallen = self.best.trials > 0 and now.high < self.best.low
         self.bad = self.bad + 1 if fallen else 0
         if self.bad >= self.patience:
+            best = f"at least {self.best}, expected after widening the start ranges," if self.widened else self.best
             raise CollapseError(
-                f"success has fallen to {now} from {self.best} and stayed there for {self.bad} iterations: "
+                f"success has fallen to {now} from {best} and stayed there for {self.bad} iterations: "
                 "try a smaller learning_rate or clip_total, or more worlds"
             )
         if self.best.trials and now.low < self.best.low:
             return False
-        self.best = now
+        self.best, self.widened = now, False
         return True
+
+    def ranges_grew(self, kept: float) -> None:
+        """Episodes begin in wider ranges from now on; a share `kept` of the starts was possible before, too.
+
+        What a policy can do in the old ranges it can still do there: that share of the best success is a lower bound
+        of what it reaches in the wider ones. Only staying below it is a collapse.
+        """
+        self.best = wilson_interval(int(kept * self.best.successes), self.best.trials)
+        self.bad, self.widened = 0, True
+        self.recent.clear()
 
     def saw_kl(self, kl: float) -> None:
         """Raises CollapseError when the policy has moved too far at once."""
@@ -66,10 +79,11 @@ class CollapseGuard:
             "best": [self.best.successes, self.best.trials],
             "bad": self.bad,
             "recent": [list(pair) for pair in self.recent],
+            "widened": self.widened,
         }
 
     def load(self, state: dict) -> None:
         """Inverse of `state`."""
         self.best = wilson_interval(*state["best"])
-        self.bad = state["bad"]
+        self.bad, self.widened = state["bad"], state["widened"]
         self.recent = deque((s, n) for s, n in state["recent"])

@@ -1,6 +1,8 @@
 """Where the robot starts relative to an object: distance, bearing and heading (B101), with growing ranges (B102)."""
 
+import math
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -42,8 +44,25 @@ class StartRanges:
         if self.radial_m[0] < 0.5:
             raise ValueError(f"radial_m must begin at 0.5 m or more (the table is there), got {self.radial_m}")
 
+    def __str__(self) -> str:
+        low, high = self.radial_m
+        polar, heading = ([round(math.degrees(end)) for end in ends] for ends in (self.polar_rad, self.heading_rad))
+        return (
+            f"distance {low:.2f} to {high:.2f} m, bearing {polar[0]} to {polar[1]} degrees, "
+            f"heading {heading[0]} to {heading[1]} degrees"
+        )
+
+    def share_within(self, narrower: "StartRanges") -> float:
+        """Share of these ranges' starts that also lie in narrower ones, which must be inside of these."""
+        share = 1.0
+        for name in ("radial_m", "polar_rad", "heading_rad"):
+            (low, high), (inner_low, inner_high) = getattr(self, name), getattr(narrower, name)
+            if high > low:
+                share *= (inner_high - inner_low) / (high - low)
+        return share
+
     def scaled(self, fraction: float) -> "StartRanges":
-        """The curriculum's ranges: 0 these, 1 widened by `full_factors`, linear between, about the same centres.
+        """The curriculum's ranges: 0 these, 1 widened by `full_factors`, linear between, about the same centres (B102).
 
         Raises ValueError for a negative fraction.
         """
@@ -67,3 +86,32 @@ class StartRanges:
         heading = uniform(self.heading_rad, (count,), generator)
         direction = torch.stack((torch.cos(bearing), torch.sin(bearing)), dim=-1)
         return object_xy_w + radial[:, None] * direction, bearing + torch.pi + heading
+
+
+@runtime_checkable
+class HasStarts(Protocol):
+    """A task whose robot starts somewhere around an object."""
+
+    starts: StartRanges
+    "of the episodes that begin from now on"
+
+
+class Widening:
+    """Sets the start ranges of a task between those it was made with and the widest."""
+
+    def __init__(self, task: object) -> None:
+        """Raises ValueError for a task without such ranges."""
+        if not isinstance(task, HasStarts):
+            name = getattr(task, "name", type(task).__name__)
+            raise ValueError(f"task {name!r} has no start ranges to widen: use start_scale pretraining, no curriculum")
+        self._task = task
+        self._narrow = task.starts
+
+    def set(self, share: float) -> StartRanges:
+        """Let further episodes begin in ranges that are widened by a share of the way, and return these."""
+        self._task.starts = self._narrow.scaled(share)
+        return self._task.starts
+
+    def kept(self, before: float, after: float) -> float:
+        """Share of the starts at one width that were possible at a smaller one, too."""
+        return self._narrow.scaled(after).share_within(self._narrow.scaled(before))

@@ -37,6 +37,18 @@ def short_task(name: str, num_worlds: int) -> BoxPickup:
     return task
 
 
+class EasyTask(BoxPickup):
+    """The box is held from the beginning: success after the hold time."""
+
+    def is_held(self, state):
+        return torch.ones(self.num_worlds, dtype=torch.bool)
+
+
+@pytest.fixture
+def _easy(monkeypatch):
+    monkeypatch.setattr(trainer.policy_evaluation, "make_task", lambda name, num_worlds: EasyTask(num_worlds))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _short_episodes():
     before = torch.get_num_threads(), torch.get_float32_matmul_precision()
@@ -122,6 +134,52 @@ def test_that_a_stopped_fine_tuning_ends_with_the_same_bits(checkpoint):
     first, second = (load_file(path) for path in states)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.usefixtures("_easy")
+def test_that_the_starts_grow_with_success_and_evaluations_are_at_the_widest(checkpoint, capsys):
+    assert job.main(config(checkpoint, iterations=3, curriculum=True, curriculum_growth=0.5, evaluate_every=2)) == 0
+    events = list(only_run(checkpoint).events())
+    scalars = [event["values"] for event in events if event["kind"] == "scalars"]
+    rows = [values for values in scalars if "curriculum/share" in values]
+    assert [values["curriculum/share"] for values in rows] == [0.0, 0.5, 1.0]
+    assert rows[0]["curriculum/radial_m_low"] == pytest.approx(1.2)
+    assert rows[2]["curriculum/heading_rad_high"] == pytest.approx(1.2)
+    assert [(event["step"], event["share"]) for event in events if event["kind"] == "curriculum"] == [
+        (1, 0.5),
+        (2, 1.0),
+    ]
+    assert [event["start_share"] for event in events if event["kind"] == "evaluation"] == [1.0, 1.0, 1.0]
+    assert "grow to 50 % of the way to the widest: distance 0.93 to 2.00 m" in capsys.readouterr().out
+    stored = load_planner(only_run(checkpoint).path / "planner.safetensors")
+    assert [entry["start_share"] for entry in stored.training["history"]] == [0.0, 0.5, 1.0]
+    assert stored.training["start_share"] == 1.0
+
+
+@pytest.mark.usefixtures("_easy")
+def test_that_a_stopped_curriculum_goes_on_in_the_same_ranges(checkpoint):
+    whole = config(checkpoint, iterations=3, curriculum=True, evaluate_episodes=0)
+    assert job.main(whole) == 0
+    run = Run.create(whole.runs, "finetune", whole, 0)
+    looks = iter(range(10_000))
+    assert not finetune(whole, run, lambda: next(looks) >= 150)
+    run.close()
+    assert sum(event["kind"] == "curriculum" for event in run.events()) == 2
+    assert job.main(job.Config(resume=run.path)) == 0
+    first, second = (load_file(r.checkpoints / "training.safetensors") for r in list_runs(whole.runs))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    shares = [event["share"] for event in run.events() if event["kind"] == "curriculum"]
+    assert shares == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.usefixtures("_easy")
+def test_that_starts_without_a_curriculum_stay_where_they_were_asked_for(checkpoint):
+    assert job.main(config(checkpoint, start_scale="maximum")) == 0
+    events = list(only_run(checkpoint).events())
+    assert {v["curriculum/share"] for e in events if "curriculum/share" in (v := e.get("values", {}))} == {1.0}
+    assert [event["start_share"] for event in events if event["kind"] == "evaluation"] == [1.0]
+    with pytest.raises(ValueError, match="curriculum_growth must lie above 0 and not above 1, got 0"):
+        config(checkpoint, curriculum_growth=0.0)
 
 
 def test_that_an_explosion_stops_with_a_message_and_keeps_the_best(checkpoint, capsys):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.tasks.start_scale import PRETRAINING, start_share
+
 
 @dataclass(frozen=True)
 class Config:
@@ -27,8 +29,8 @@ class Config:
     "how chunks are sampled; stored: as the checkpoint says"
     sampling_steps: int = 10
     "levels of ddim, when asked for here"
-    start_fraction: float = 0.0
-    "0 the start ranges of the demonstrations, 1 the widest of the curriculum"
+    start_scale: str = PRETRAINING
+    "where the robot starts: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
     safety: Literal["simulation", "hardware"] = "simulation"
     "limits of commands"
     controller: Literal["learned", "ik_arms"] = "learned"
@@ -48,8 +50,7 @@ class Config:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-        if self.start_fraction < 0:
-            raise ValueError(f"start_fraction must not be negative, got {self.start_fraction}")
+        start_share(self.start_scale)
 
 
 def main(config: Config) -> int:

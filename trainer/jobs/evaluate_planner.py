@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.tasks.start_scale import PRETRAINING, start_share
+
 
 @dataclass(frozen=True)
 class Config:
@@ -21,8 +23,8 @@ class Config:
     "speed limits of planner and safety filter; hardware: walking 0.2 m/s, hands 0.05 m/s"
     controller: Literal["learned", "ik_arms"] = "learned"
     "arms as trained, or by inverse kinematics"
-    start_fraction: float = 0.0
-    "where the robot starts: 0 as in the demonstrations, 1 the widest ranges of the curriculum"
+    start_scale: str = PRETRAINING
+    "where the robot starts: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
     press_m: float | None = None
     "fixes the squeeze depth, to see how robust the grasp is; drawn for each episode when not given"
     output: Path | None = None
@@ -35,6 +37,7 @@ class Config:
         for name in ("episodes", "worlds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        start_share(self.start_scale)
 
 
 def main(config: Config) -> int:

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import tyro
 
 from core.rl.finetune_config import DppoConfig, MlpFtConfig, ResidualFtConfig
+from core.tasks.start_scale import PRETRAINING, start_share
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,14 @@ class Config:
     "correction of residual"
     randomise: bool = True
     "domain randomisation: stiffness, damping, trunk mass, friction and object mass differ between episodes (B71)"
-    start_fraction: float = 0.0
-    "0 the start ranges of the demonstrations, 1 the widest of the curriculum"
+    start_scale: str = PRETRAINING
+    "where episodes begin: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
+    curriculum: bool = False
+    "let the start ranges grow from start_scale to maximum as success allows (B103); evaluations are at maximum then"
+    curriculum_threshold: float = 0.9
+    "success rate of an iteration, exploring, at which the ranges grow"
+    curriculum_growth: float = 0.1
+    "share of the way from pretraining to maximum by which they grow"
     require_ready: bool = False
     "do not begin when `refine-dp readiness` finds a reason against it"
     patience: int = 3
@@ -72,7 +79,11 @@ class Config:
             raise ValueError(f"executed_steps must be at least 1, got {self.executed_steps}")
         if self.max_minutes is not None and self.max_minutes <= 0:
             raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
-        for name in ("start_fraction", "evaluate_episodes", "evaluate_every", "evaluate_seed", "seed", "threads"):
+        start_share(self.start_scale)
+        for name in ("curriculum_threshold", "curriculum_growth"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must lie above 0 and not above 1, got {getattr(self, name)}")
+        for name in ("evaluate_episodes", "evaluate_every", "evaluate_seed", "seed", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 

@@ -53,11 +53,13 @@ class Plane:
     wind: float = 0.35
     reach: float = 0.2
     limit: int = 6
+    start: float = 1.0
+    "half the edge of the square in which the points start"
 
     def explore(self, chain, seed):
         """Decisions of one episode in every world, and how many of them succeeded."""
         generator = torch.Generator().manual_seed(seed)
-        to_goal = 2 * torch.rand(self.worlds, 2, generator=generator) - 1
+        to_goal = self.start * (2 * torch.rand(self.worlds, 2, generator=generator) - 1)
         running = torch.ones(self.worlds, dtype=torch.bool)
         columns: dict[str, list] = {name: [] for name in ("obs", "chain", "world", "reward", "done", "cut", "final")}
         for t in range(self.limit):

@@ -53,3 +53,41 @@ def test_that_it_goes_on_where_it_was():
     again.load(guard.state())
     assert again.state() == guard.state()
     assert again.best == guard.best
+
+
+def test_that_a_drop_that_wider_starts_explain_is_no_collapse():
+    guard = CollapseGuard(patience=1, window=1)
+    guard.saw_success(60, 64)
+    guard.ranges_grew(0.5)
+    guard.saw_success(31, 64)
+    assert guard.bad == 0
+
+
+def test_that_a_drop_below_what_the_old_starts_still_give_is_a_collapse():
+    guard = CollapseGuard(patience=2, window=1)
+    guard.saw_success(60, 64)
+    guard.ranges_grew(0.5)
+    assert not guard.saw_success(2, 64)
+    with pytest.raises(CollapseError, match=r"to 3.1 % .* from at least 46.9 % .*, expected after widening the start"):
+        guard.saw_success(2, 64)
+
+
+def test_that_the_best_is_the_best_in_the_widest_starts():
+    guard = CollapseGuard()
+    for _ in range(3):
+        guard.saw_success(62, 64)
+    guard.ranges_grew(0.5)
+    assert guard.saw_success(50, 64)
+    assert guard.saw_success(55, 64)
+    assert (guard.best.successes, guard.best.trials) == (105, 128)
+    assert not guard.saw_success(20, 64)
+
+
+def test_that_it_remembers_that_the_starts_are_wider():
+    guard, again = CollapseGuard(patience=1), CollapseGuard(patience=1)
+    guard.saw_success(60, 64)
+    guard.ranges_grew(0.5)
+    again.load(guard.state())
+    for one in (guard, again):
+        with pytest.raises(CollapseError, match="expected after widening"):
+            one.saw_success(0, 64)

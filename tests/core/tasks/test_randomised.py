@@ -47,7 +47,13 @@ def test_that_empty_ranges_change_nothing_and_seeds_repeat():
     assert torch.equal(plain.kp_scale, same.kp_scale)
     assert torch.equal(plain.object_mass["box"], same.object_mass["box"])
     task = RandomisedTask(BoxPickup(2), DomainRanges())
-    assert torch.equal(sample(task)[1].kp_scale, sample(task)[1].kp_scale)
+    first, again, other = sample(task)[1], sample(task)[1], sample(task, seed=4)[1]
+    for name in ("kp_scale", "kd_scale", "trunk_mass_offset_kg", "trunk_com_offset_b", "floor_friction"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+        assert not torch.equal(getattr(first, name), getattr(other, name))
+    for name in ("object_mass", "object_friction"):
+        assert torch.equal(getattr(first, name)["box"], getattr(again, name)["box"])
+        assert not torch.equal(getattr(first, name)["box"], getattr(other, name)["box"])
 
 
 def test_that_bad_ranges_are_refused():
