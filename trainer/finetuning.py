@@ -336,6 +336,6 @@ class Finetuning:
 
     def _tell_progress(self, progress: StepProgress) -> None:
         left_s = (progress.total - self.iteration) * self.wall_s / self.iteration
-        progress.update(self.iteration, f"best {self.guard.best}")
+        progress.update(self.iteration, f"best {self.guard.standard}")
         text = f"{self.iteration}/{progress.total}, {format_duration(left_s)} left"
         self.run.event("progress", done=self.iteration, total=progress.total, text=text)

@@ -45,15 +45,19 @@ class CollapseGuard:
         fallen = self.best.trials > 0 and now.high < self.best.low
         self.bad = self.bad + 1 if fallen else 0
         if self.bad >= self.patience:
-            best = f"at least {self.best}, expected after widening the start ranges," if self.widened else self.best
             raise CollapseError(
-                f"success has fallen to {now} from {best} and stayed there for {self.bad} iterations: "
+                f"success has fallen to {now} from {self.standard} and stayed there for {self.bad} iterations: "
                 "try a smaller learning_rate or clip_total, or more worlds"
             )
         if self.best.trials and now.low < self.best.low:
             return False
         self.best, self.widened = now, False
         return True
+
+    @property
+    def standard(self) -> str:
+        """What success is measured by, in words."""
+        return f"at least {self.best}, expected in the wider start ranges" if self.widened else str(self.best)
 
     def ranges_grew(self, kept: float) -> None:
         """Episodes begin in wider ranges from now on; a share `kept` of the starts was possible before, too.
