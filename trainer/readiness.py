@@ -17,6 +17,7 @@ from core.policy.checkpoint import PlannerCheckpoint, load_planner
 from core.policy.layout import LayoutError, PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.statistics import wilson_interval
+from core.tasks.start_scale import PRETRAINING, start_share
 from trainer.finetuning import make_chain
 from trainer.jobs.finetune import Config
 from trainer.policy_evaluation import build_task, planner_path
@@ -65,7 +66,9 @@ def inspect(config: Config) -> tuple[Line, ...]:
     return (
         _planner_line(config, stored),
         _task_line(config, stored),
-        success_line(measured_success(path, stored.training, config.runs, config.start_fraction), config.worlds),
+        success_line(
+            measured_success(path, stored.training, config.runs, start_share(config.start_scale)), config.worlds
+        ),
         _data_line(stored.training),
     )
 
@@ -96,27 +99,27 @@ def _planner_line(config: Config, stored: PlannerCheckpoint) -> Line:
 def _task_line(config: Config, stored: PlannerCheckpoint) -> Line:
     layout = stored.planner.layout
     try:
-        layout.check_fits(PlannerLayout.of_task(build_task(layout.task, 1, config.start_fraction)), "the task of today")
+        layout.check_fits(
+            PlannerLayout.of_task(build_task(layout.task, 1, start_share(config.start_scale))), "the task of today"
+        )
     except (LayoutError, ValueError) as error:
         return Line("bad", "task", str(error), "pre-train a planner with this version of the program")
     return Line("good", "task", f"{layout.task}, {layout.observation_size} observed values: fits")
 
 
-def measured_success(
-    planner: Path, training: dict[str, Any], runs: Path, start_fraction: float = 0.0
-) -> Measured | None:
+def measured_success(planner: Path, training: dict[str, Any], runs: Path, share: float = 0.0) -> Measured | None:
     """The evaluation of this planner on these starts with the most episodes; else the last one of its own training."""
-    found = list(_evaluated(planner, runs, start_fraction))
+    found = list(_evaluated(planner, runs, share))
     if found:
         return max(found, key=lambda measured: measured.episodes)
     own = training.get("evaluations") or []
-    if own and start_fraction == 0.0:
+    if own and own[-1].get("start_share", 0.0) == share:
         last = own[-1]
         return Measured(round(last["success_rate"] * last["episodes"]), last["episodes"], "the end of its training")
     return None
 
 
-def _evaluated(planner: Path, runs: Path, start_fraction: float) -> Iterator[Measured]:
+def _evaluated(planner: Path, runs: Path, share: float) -> Iterator[Measured]:
     for run in list_runs(runs):
         path = run.path / "evaluation.json"
         try:
@@ -125,8 +128,8 @@ def _evaluated(planner: Path, runs: Path, start_fraction: float) -> Iterator[Mea
             report = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RunError):
             continue
-        asked = report.get("config", {})
-        same = _same_file(report.get("checkpoint"), planner) and asked.get("start_fraction", 0.0) == start_fraction
+        scale = report.get("config", {}).get("start_scale", PRETRAINING)
+        same = _same_file(report.get("checkpoint"), planner) and start_share(scale) == share
         if same and report.get("episodes"):
             successes = round(report["success_rate"] * report["episodes"])
             yield Measured(successes, report["episodes"], run.path.name)
@@ -150,7 +153,7 @@ def success_line(measured: Measured | None, worlds: int) -> Line:
     if p.rate < GOOD_SUCCESS[0]:
         return Line("caution", "success before", says, f"{few}; more worlds or more demonstrations make it likelier")
     if p.rate > GOOD_SUCCESS[1]:
-        remedy = "little is left to learn: widen the starts (start_fraction), or keep the planner as it is"
+        remedy = "little is left to learn: widen the starts (start_scale, curriculum), or keep the planner as it is"
         return Line("caution", "success before", says, remedy)
     if measured.episodes < ENOUGH_EPISODES:
         return Line("caution", "success before", says, f"{ENOUGH_EPISODES} episodes or more say it with less doubt")

@@ -76,7 +76,7 @@ def test_that_the_evaluation_with_the_most_episodes_counts_and_older_ones_than_t
     assert measured_success(planner, own, tmp_path / "runs") == Measured(5, 10, "the end of its training")
     evaluated(tmp_path / "runs", planner, 0.6, 100)
     evaluated(tmp_path / "runs", planner, 0.1, 20)
-    evaluated(tmp_path / "runs", planner, 0.2, 500, start_fraction=1.0)
+    evaluated(tmp_path / "runs", planner, 0.2, 500, start_scale="maximum")
     evaluated(tmp_path / "runs", tmp_path / "other.safetensors", 0.9, 500)
     found = measured_success(planner, own, tmp_path / "runs")
     assert found is not None
