@@ -45,3 +45,15 @@ def test_that_the_repository_stays_light() -> None:
     assert not heavy
     assert not recorded
     assert weights < 30e6
+
+
+def test_that_only_one_module_imports_the_robots_sdk() -> None:
+    imports = re.compile(r"import booster_robotics_sdk|from booster_robotics_sdk|import_module\(.booster")
+    found = [path.name for path in SOURCES if imports.search(path.read_text())]
+    assert found == ["sdk.py"]
+
+
+def test_that_the_robots_processes_start_without_torch() -> None:
+    code = "import sys, core.robot.agent.process, core.robot.deadman; sys.exit('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

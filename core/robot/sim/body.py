@@ -21,7 +21,7 @@ from core.types import BodyState, WorldState
 
 HOISTED_M, SLACK_M = 0.03, -0.08
 """Height of the gantry's rope over the standing trunk: feet just off the floor, or slack until the robot sinks."""
-_HOIST_M_S = 0.1
+_LIFT_M_S, _LOWER_M_S = 0.5, 0.1
 _ROPE_STIFFNESS, _ROPE_DAMPING = 8000.0, 800.0
 _HARNESS_STIFFNESS, _HARNESS_DAMPING = 300.0, 30.0
 _GRAVITY_W = np.array([0.0, 0.0, -9.81])
@@ -172,8 +172,8 @@ class Body:
         if not self.gantry:
             return
         wanted = HOISTED_M if self.hoisted else SLACK_M
-        reach = _HOIST_M_S * FRAME_PERIOD_S
-        self._rope_m += min(max(wanted - self._rope_m, -reach), reach)
+        change = wanted - self._rope_m
+        self._rope_m += min(max(change, -_LOWER_M_S * FRAME_PERIOD_S), _LIFT_M_S * FRAME_PERIOD_S)
         below = self._standing_m + self._rope_m - float(self.pos[2])
         if below <= 0:
             return

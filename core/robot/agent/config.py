@@ -1,0 +1,54 @@
+"""Settings of the hardware agent."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Times, limits and watchdogs. The defaults are for the real robot."""
+
+    domain: int = 0
+    "DDS domain; the real robot uses 0"
+    interface: str = "lo"
+    "network interface to the robot, by name or IPv4 address"
+    stand_up_s: float = 5.0
+    "time that prepare takes to stand"
+    settle_s: float = 3.0
+    "time between walking mode and taking over the arms"
+    ramp_s: float = 1.0
+    "time in which poses and gains change when a mode is entered"
+    blend_s: float = 0.01
+    "time in which a 50 Hz target is approached by 500 Hz frames"
+    arm_speed_rad_s: float = 4.0
+    "arm joints move no faster than this; every joint no faster than its rated speed"
+    target_timeout_s: float = 0.1
+    "targets older than this stop the robot: damping in whole-body mode, hold in upper-body mode"
+    state_timeout_s: float = 0.1
+    "states older than this stop the robot"
+    max_tilt_rad: float = 1.0
+    "roll or pitch beyond this stops the robot"
+    warm_c: float = 75.0
+    "a motor hotter than this stops the motion (soft stop)"
+    hot_c: float = 90.0
+    "a motor hotter than this damps the robot"
+    deadman_timeout_s: float = 0.5
+    "the dead-man process must have been heard within this time"
+    require_deadman: bool = True
+    "refuse to move the robot without the dead-man process"
+    confirm_s: float = 0.5
+    "a hard stop that the robot has not confirmed by then is announced as NOT CONFIRMED"
+    stop_key_device: str = ""
+    "input device of a stop key or foot pedal, such as /dev/input/by-id/...-event-kbd; '' for none"
+    log_path: str = ""
+    "safety log (JSON lines); '' for none"
+    realtime: bool = True
+    "ask for real-time priority"
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if self.warm_c >= self.hot_c:
+            raise ValueError(f"warm_c must be below hot_c, got {self.warm_c} and {self.hot_c}")
+        if not 0 <= self.domain <= 230:
+            raise ValueError(f"domain must be 0 to 230, got {self.domain}")

@@ -1,0 +1,189 @@
+"""The ways from one state to another: each step is confirmed by the robot's own word before the next."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from core.control.stop import StopLevel
+from core.robot.agent.core import Agent
+from core.robot.agent.state import AgentState, RefusedError
+from core.robot.agent.stream import ARMS_ONLY, WHOLE_BODY
+from core.robot.agent.watchdog import ready_to_move
+from core.robot.gains import PREPARE_KD, PREPARE_KP
+from core.robot.wire import Api, Code, Mode
+from core.t1.model import DEFAULT_JOINT_POS, KD, KP, NUM_JOINTS
+
+CONFIRM_S = 3.0
+"""How long the robot may take to say that a mode was entered."""
+HOLD_S = 0.1
+"""Frames that hold the robot flow this long before a mode that obeys them is asked for."""
+MAX_OFFSET_RAD = 0.1
+"""How far a held target may be from the joints to carry the load that they carry now."""
+MAX_LAG_RAD = 0.35
+"""An arm that is this far from its target after the ramp does not follow: somebody or something holds it."""
+
+Wait = Callable[[Callable[[], bool], float], bool]
+"""wait(condition, seconds): true as soon as the condition holds, false after the time."""
+
+
+class Sequences:
+    """Runs in a thread of its own; a stop ends every sequence at its next step."""
+
+    def __init__(self, agent: Agent, wait: Wait) -> None:
+        self._agent, self._wait = agent, wait
+
+    def prepare(self) -> None:
+        """Stand up in the firmware's prepare mode. Raises RefusedError saying what is wrong."""
+        agent = self._agent
+        if agent.state == AgentState.PREPARE:
+            return
+        if agent.state not in (AgentState.CONNECTED, AgentState.UPPER_BODY, AgentState.CUSTOM):
+            raise RefusedError(f"cannot prepare in state {agent.state}: clear the stop or connect anew")
+        self._check_stop()
+        if agent.state == AgentState.UPPER_BODY:
+            self._give_arms_back()
+        agent.say("asking for prepare mode: the robot stands up")
+        self._change_mode(Mode.PREPARE, leaving=agent.state == AgentState.CUSTOM)
+        self._end_stream()
+        self._pause(agent.config.stand_up_s)
+        self._require(agent.link.view.mode == Mode.PREPARE, "the robot left prepare mode by itself")
+        agent.enter(AgentState.PREPARE, "the robot stands")
+
+    def custom(self) -> None:
+        """Whole body: hold the joints where they are, take the mode over, go to the controller's first pose."""
+        agent, now = self._agent, self._agent.now
+        self._ready(AgentState.PREPARE)
+        agent.say("holding every joint where it is")
+        agent.stream.begin(self._carrying(PREPARE_KP), PREPARE_KP, PREPARE_KD, WHOLE_BODY, now())
+        try:
+            self._pause(HOLD_S)
+            agent.say("asking for custom mode")
+            self._change_mode(Mode.CUSTOM)
+            agent.say("moving to the first pose of the controller")
+            agent.stream.go_to(DEFAULT_JOINT_POS, agent.config.ramp_s, now())
+            self._pause(agent.config.ramp_s + HOLD_S)
+        except RefusedError as error:
+            self._abandon(str(error))
+            raise
+        agent.enter(AgentState.CUSTOM, "whole body: every joint follows the controller")
+
+    def upper_body(self) -> None:
+        """The firmware balances; the arms become ours from where they are, with gains that grow."""
+        agent, now = self._agent, self._agent.now
+        self._ready(AgentState.PREPARE)
+        agent.say("asking for walking mode: the firmware keeps the balance")
+        self._change_mode(Mode.WALKING)
+        self._pause(agent.config.settle_s)
+        zero = np.zeros(NUM_JOINTS)
+        agent.stream.begin(agent.link.view.low.q, zero, zero, ARMS_ONLY, now())
+        try:
+            self._pause(HOLD_S)
+            agent.say("taking over the arms")
+            agent.stream.begin(self._carrying(PREPARE_KP), zero, zero, ARMS_ONLY, now())
+            self._call(Api.UPPER_BODY_CUSTOM_CONTROL, {"start": True}, "upper-body control")
+            agent.stream.change_gains(KP, KD, 0.2 * agent.config.ramp_s, now())
+            self._pause(agent.config.ramp_s)
+            self._require(self._mode_is(Mode.WALKING), "the robot left walking mode by itself")
+            lag = float(np.abs(agent.stream.q - agent.link.view.low.q)[ARMS_ONLY].max())
+            self._require(lag < MAX_LAG_RAD, f"an arm does not follow: it is {lag:.2f} rad from its target")
+        except RefusedError as error:
+            self._give_arms_back()
+            if agent.stop.level != StopLevel.HARD:
+                agent.enter(AgentState.CONNECTED, str(error))
+            raise
+        agent.enter(AgentState.UPPER_BODY, "upper body: the arms follow the controller, the firmware balances")
+
+    def leave(self) -> None:
+        """Give the robot back: whole body to prepare, upper body to the firmware's walking mode."""
+        agent = self._agent
+        if agent.state == AgentState.CUSTOM:
+            self.prepare()
+        elif agent.state == AgentState.UPPER_BODY:
+            self._give_arms_back()
+            agent.enter(AgentState.CONNECTED, "the firmware has the arms again")
+
+    def clear(self) -> None:
+        """Release a latched stop or a take-over. Nothing moves by itself: prepare comes next."""
+        agent = self._agent
+        if why := agent.stop.clear():
+            raise RefusedError(f"the stop stays: {why}")
+        if agent.state in (AgentState.STOPPED, AgentState.TAKEN_OVER):
+            self._end_stream()
+            agent.enter(AgentState.CONNECTED, "cleared")
+
+    # ------------------------------------------------------------------ steps
+
+    def _ready(self, state: AgentState) -> None:
+        agent = self._agent
+        if agent.state != state:
+            raise RefusedError(f"this needs state {state}, the agent is in {agent.state}")
+        self._check_stop()
+        why = ready_to_move(agent.config, agent.link.view, agent.now(), agent.deadman.age_s())
+        if why:
+            raise RefusedError(f"the robot must not be moved: {why}")
+
+    def _carrying(self, kp: np.ndarray) -> np.ndarray:
+        """Targets at the measured joints, off by what makes the springs carry the present load."""
+        low = self._agent.link.view.low
+        offset = np.divide(low.tau, kp, out=np.zeros(NUM_JOINTS), where=kp > 0)
+        return low.q + np.clip(offset, -MAX_OFFSET_RAD, MAX_OFFSET_RAD)
+
+    def _change_mode(self, mode: Mode, leaving: bool = False) -> None:
+        agent = self._agent
+        if leaving:  # the watchdog of the state that is left would take the new mode for a take-over
+            agent.enter(AgentState.CONNECTED, "leaving whole-body mode")
+        asked_s = agent.now()
+        self._call(Api.CHANGE_MODE, {"mode": int(mode)}, f"mode {mode.name.lower()}")
+        view = agent.link.view
+        confirmed = self._wait(lambda: self._mode_is(mode) and view.mode_s > asked_s, CONFIRM_S)
+        self._check_stop()
+        self._require(confirmed, f"the robot did not go to {mode.name.lower()} within {CONFIRM_S} s")
+
+    def _call(self, api: Api, body: dict, what: str) -> None:
+        """A timeout does not say whether the robot obeyed: whether it did is for the robot's own word to tell."""
+        code = self._agent.link.call(api, body)
+        self._check_stop()
+        if code not in (Code.OK, Code.TIMEOUT):
+            raise RefusedError(f"the robot refused {what}: code {int(code)} ({code.name.lower()})")
+        if code == Code.TIMEOUT and api != Api.CHANGE_MODE:
+            raise RefusedError(f"the robot did not answer {what}")
+
+    def _give_arms_back(self) -> None:
+        agent = self._agent
+        agent.link.call(Api.MOVE, {"vx": 0.0, "vy": 0.0, "vyaw": 0.0})
+        agent.link.call(Api.UPPER_BODY_CUSTOM_CONTROL, {"start": False})
+        self._end_stream()
+
+    def _end_stream(self) -> None:
+        """A frame without stiffness is the last: a robot that joins late would be given it again."""
+        agent = self._agent
+        if agent.stream.phase == "off" or (agent.stop.level == StopLevel.HARD and not agent.stop.record.confirmed_s):
+            return  # a stop that waits for the robot needs its frames
+        agent.stream.damp(np.zeros(NUM_JOINTS, dtype=bool))
+        self._wait(lambda: False, 0.02)
+        agent.stream.off()
+
+    def _abandon(self, reason: str) -> None:
+        """Something went wrong on the way into whole-body mode."""
+        agent = self._agent
+        if self._mode_is(Mode.PREPARE) and agent.stop.level == StopLevel.NONE:
+            self._end_stream()
+            agent.enter(AgentState.PREPARE, reason)
+        else:
+            agent.stop.request(StopLevel.HARD, reason)
+
+    def _mode_is(self, mode: Mode) -> bool:
+        return self._agent.link.view.mode == mode
+
+    def _pause(self, seconds: float) -> None:
+        self._wait(lambda: self._agent.stop.level != StopLevel.NONE, seconds)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._agent.stop.level != StopLevel.NONE:
+            raise RefusedError(f"stopped: {self._agent.stop.record.words}; clear the stop first")
+
+    @staticmethod
+    def _require(condition: bool, message: str) -> None:
+        if not condition:
+            raise RefusedError(message)
