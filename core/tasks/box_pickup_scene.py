@@ -48,11 +48,11 @@ class BoxPickupScene:
 class BoxPickupRanges:
     """What is drawn at random for each episode (B52), beside the robot's start."""
 
-    box_depth_m: Range = (0.18, 0.26)
+    box_depth_m: Range = (0.16, 0.30)
     "along the direction in which the robot looks"
-    box_width_m: Range = (0.24, 0.34)
+    box_width_m: Range = (0.20, 0.38)
     "between the palms"
-    box_height_m: Range = (0.18, 0.26)
+    box_height_m: Range = (0.16, 0.30)
     "vertical edge"
     box_mass_kg: Range = (0.3, 1.2)
     "mass of the box"
@@ -60,11 +60,11 @@ class BoxPickupRanges:
     "sliding friction of the box"
     box_shift_x_m: Range = (-0.02, 0.02)
     "box off the middle of the start area, towards and away from the edge"
-    box_shift_y_m: Range = (-0.10, 0.10)
+    box_shift_y_m: Range = (-0.15, 0.15)
     "box off the middle of the start area, along the edge"
-    box_yaw_rad: Range = (-0.15, 0.15)
+    box_yaw_rad: Range = (-0.35, 0.35)
     "box turned relative to the table"
-    table_top_m: Range = (0.50, 0.54)
+    table_top_m: Range = (0.46, 0.58)
     "height of the table's surface"
     floor_friction: Range = (0.8, 1.1)
     "sliding friction of the feet on the floor"
@@ -127,7 +127,7 @@ class BoxPickupVerdict:
     "below this the robot has fallen"
     dropped_below_m: float = 0.10
     "the box is lost when its centre is this far below the table's surface"
-    time_limit_s: float = 40.0
+    time_limit_s: float = 25.0
     "an undecided episode fails then"
 
     def __post_init__(self) -> None:

@@ -174,8 +174,8 @@ def test_that_a_fall_a_drop_and_the_time_limit_fail_with_their_reasons():
     state.objects["box"].pos_w[1, 2] = 0.12
     state.objects["box"].pos_w[2, 2] -= 0.1
 
-    status = task.update(at_time(state, 39.0))
-    end = task.update(at_time(state, 40.0))
+    status = task.update(at_time(state, task.time_limit_s - 1.0))
+    end = task.update(at_time(state, task.time_limit_s))
 
     assert status.reason == ["robot fell", "box dropped", "running", "running"]
     assert end.reason == ["robot fell", "box dropped", "time limit", "success"]
@@ -265,7 +265,7 @@ def test_that_starts_stay_in_their_ranges_and_repeat_with_the_seed():
     assert 0.5 < polar.abs().max() <= starts.polar_rad[1] + 1e-5
 
 
-def test_that_the_box_starts_whole_on_the_table():
+def test_that_the_box_starts_well_on_the_table_and_at_most_a_corner_stands_over_its_edge():
     task = BoxPickup(1)
     geometry = task.settings.geometry
 
@@ -274,7 +274,7 @@ def test_that_the_box_starts_whole_on_the_table():
     box, size = initial.objects["box"], parameters["box_size"]
     reach = 0.5 * (size[:, 0] + size[:, 1] * yaw_of(box.quat_w).abs())
     near_edge = geometry.box_xy_m[0] - geometry.edge_to_box_m
-    assert (box.pos_w[:, 0] - reach >= near_edge - 0.02).all()
+    assert (box.pos_w[:, 0] - reach >= near_edge - 0.07).all()
     assert (box.pos_w[:, 0] >= near_edge + 0.4 * size[:, 0]).all()
     table_top = physics.fixed_object_pos["table"][:, 2] + 0.5 * geometry.table_thickness_m
     torch.testing.assert_close(table_top, parameters["table_top"][:, 0])

@@ -242,7 +242,7 @@ def test_that_the_source_can_change_between_episodes_without_loading_anew(desk):
     desk.send(Control("reset"))
     desk.ticks(1)
     assert desk.telemetry.source == "keyboard"
-    assert [scene.time_limit_s for scene in desk.told(SceneChanged)] == [40.0, 300.0]  # a person needs longer
+    assert [scene.time_limit_s for scene in desk.told(SceneChanged)] == [25.0, 300.0]  # a person needs longer
     assert desk.session.world.controller is controller
     assert [event.state for event in desk.told(StateChanged)].count("loading") == 1
 
