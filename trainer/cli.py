@@ -26,6 +26,9 @@ JOBS: dict[str, Job] = {
     "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
+    "chain": Job(
+        "trainer.jobs.chain", "the whole chain: collect, pretrain, evaluate, finetune, evaluate; with a table"
+    ),
     "queue": Job("trainer.queue.command", "jobs one after another: add, list, stop, resume, move, remove, undo, log"),
     "readiness": Job("trainer.jobs.readiness", "whether a planner is ready to be fine-tuned, and what to do if not"),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
@@ -43,7 +46,7 @@ def help_text() -> str:
             "usage: refine-dp [SUBCOMMAND] [OPTIONS]",
             "",
             "REFINE-DP Studio. Without a subcommand it opens the window; without a display it runs the same",
-            "loop headless.",
+            "loop headless, then the whole chain of learning in its quick preset.",
             "",
             "subcommands:",
             *lines,
@@ -144,8 +147,16 @@ def open_window_or_run_headless(
     """The window where there is a display, else the same loop headless, and says which."""
     if display():
         return (window or open_window)()
-    print("no display (DISPLAY and WAYLAND_DISPLAY are not set): running the same loop headless; refine-dp run --help")
-    return (headless or (lambda: run_job("run", ())))()
+    print(
+        "no display (DISPLAY and WAYLAND_DISPLAY are not set): running the same loop headless (refine-dp run --help), "
+        "then the quick preset of the whole chain (refine-dp chain --help)"
+    )
+    return (headless or run_headless)()
+
+
+def run_headless() -> int:
+    """Two live episodes, then the whole chain of learning."""
+    return run_job("run", ("--episodes", "2")) or run_job("chain", ())
 
 
 def open_window(arguments: Sequence[str] = ()) -> int:

@@ -1,16 +1,20 @@
 """The whole chain as a preset: collect, pretrain, evaluate, finetune, evaluate; each takes what another made."""
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from trainer.jobs import collect, evaluate, finetune, pretrain
+from trainer.queue.entry import ENDED, Entry
 
 ChainPreset = Literal["quick", "paper"]
 EPISODES: dict[ChainPreset, int] = {"quick": 50, "paper": 1000}
 EVALUATED: dict[ChainPreset, int] = {"quick": 100, "paper": 500}
 COLLECT, PRETRAIN, FINETUNE = Path("@0"), Path("@1"), Path("@3")
+JOBS = ("collect", "pretrain", "evaluate", "finetune", "evaluate")
 _PLACE = re.compile(r"@(\d+)")
 
 
@@ -37,3 +41,15 @@ def with_inputs(config: Any, numbers: list[int]) -> Any:
         elif is_dataclass(value):
             changes[field.name] = with_inputs(value, numbers)
     return replace(config, **changes)
+
+
+def queued_chain(entries: Sequence[Entry]) -> list[int]:
+    """Numbers of the newest whole chain among the entries that has not ended; empty when there is none."""
+    ordered = sorted(entries, key=lambda entry: entry.id)
+    for start in reversed(range(len(ordered) - len(JOBS) + 1)):
+        links = ordered[start : start + len(JOBS)]
+        follows = all(before.id in after.after for before, after in itertools.pairwise(links))
+        if follows and tuple(entry.job for entry in links) == JOBS:
+            going_on = any(entry.state not in ENDED for entry in links)
+            return [entry.id for entry in links] if going_on else []
+    return []

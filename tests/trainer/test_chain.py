@@ -1,0 +1,109 @@
+"""The chain watched from a terminal: what is queued, how it is stopped, what is said at the end."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from trainer.chain_watch import ChainWatch
+from trainer.jobs.evaluate import Config
+from trainer.queue.chain import JOBS, queued_chain, whole_chain
+from trainer.queue.command import add_chain
+from trainer.queue.desk import QueueDesk
+from trainer.queue.entry import EntryState
+from trainer.runs import Run
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> QueueDesk:
+    return QueueDesk(tmp_path / "runs", ensure_runner=lambda store: None)
+
+
+def filled(desk: QueueDesk) -> list[int]:
+    return [entry.id for entry in add_chain(desk, whole_chain("quick", Path("d.hdf5")))]
+
+
+def become(desk: QueueDesk, number: int, state: EntryState, **more) -> None:
+    desk.store.write(replace(desk.store.get(number), state=state, **more))
+
+
+def watched(desk: QueueDesk, numbers: list[int], steps, stop_at: int | None = None) -> tuple[bool, str, ChainWatch]:
+    """Watch while `steps` happen one after the other; returns the verdict, the output and the watch."""
+    out = io.StringIO()
+    watch = ChainWatch(desk, numbers, Console(file=out, width=160))
+    left, looks = list(steps), []
+
+    def sleep(seconds: float) -> None:
+        del seconds
+        looks.append(1)
+        if left:
+            left.pop(0)()
+
+    well = watch.watch(lambda: stop_at is not None and len(looks) >= stop_at, sleep, lambda: 10.0 * len(looks))
+    watch.tell_end()
+    return well, out.getvalue(), watch
+
+
+def evaluation(desk: QueueDesk, rate: float, time_s: float) -> str:
+    run = Run.create(desk.store.root, "evaluate", Config(), 0)
+    run.event("evaluation", success_rate=rate, ci95=[rate - 0.1, rate + 0.1])
+    (run.path / "evaluation.json").write_text(json.dumps({"task_time_s": time_s}))
+    run.status("finished")
+    run.close()
+    return str(run.path)
+
+
+def test_that_the_chain_is_queued_in_order_and_found_again_until_it_has_ended(desk):
+    assert queued_chain(desk.store.entries()) == []
+    numbers = filled(desk)
+
+    assert [desk.store.get(number).job for number in numbers] == list(JOBS)
+    assert queued_chain(desk.store.entries()) == numbers
+    for number in numbers:
+        become(desk, number, "finished")
+    assert queued_chain(desk.store.entries()) == []
+
+
+def test_that_a_chain_that_went_well_ends_with_its_table(desk):
+    numbers = filled(desk)
+    steps = [lambda n=n: become(desk, n, "running") for n in numbers]
+    steps += [lambda n=n: become(desk, n, "finished") for n in numbers[:4] if desk.store.get(n).job != "evaluate"]
+    before, after = evaluation(desk, 0.6, 14.0), evaluation(desk, 0.95, 11.5)
+    steps += [lambda: become(desk, numbers[2], "finished", run=before)]
+    steps += [lambda: become(desk, numbers[4], "finished", run=after, started_s=10.0, ended_s=75.0)]
+
+    well, said, _ = watched(desk, numbers, steps)
+
+    assert well
+    assert "[1/5] collect" in said
+    for words in ("success 60 %", "success 95 %", "14.0 s", "11.5 s", "1:05 min"):
+        assert words in said
+    assert "go on with" not in said
+
+
+def test_that_a_failure_is_told_with_the_last_words_of_the_job_and_a_remedy(desk):
+    numbers = filled(desk)
+    log = desk.store.log_path(numbers[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("all was well\nthe disk is full\n")
+    steps = [lambda: become(desk, numbers[0], "failed", message="exit status 1")]
+    steps += [lambda n=n: become(desk, n, "skipped", message="#1 collect failed") for n in numbers[1:]]
+
+    well, said, _ = watched(desk, numbers, steps)
+
+    assert not well
+    assert "the disk is full" in said
+    assert f"refine-dp queue resume {numbers[0]}" in said
+
+
+def test_that_a_stop_takes_out_what_waits_and_says_how_to_go_on(desk):
+    numbers = filled(desk)
+
+    well, said, _ = watched(desk, numbers, [], stop_at=2)
+
+    assert not well
+    assert [desk.store.get(number).state for number in numbers] == ["stopped"] * 5
+    assert f"refine-dp queue resume {numbers[0]}" in said
