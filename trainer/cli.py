@@ -25,6 +25,8 @@ JOBS: dict[str, Job] = {
     "pretrain": Job("trainer.jobs.pretrain", "train a planner on recorded demonstrations"),
     "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
+    "compare": Job("trainer.jobs.compare", "compare the methods: same data, budget and seeds; table and plot"),
+    "results": Job("trainer.jobs.results", "write docs/results.md from the numbers in assets/results"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
     "chain": Job(
         "trainer.jobs.chain", "the whole chain: collect, pretrain, evaluate, finetune, evaluate; with a table"

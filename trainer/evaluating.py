@@ -13,7 +13,8 @@ from core.planners.box_pickup_style import StyleRanges
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.start_scale import start_share
 from core.tasks.starts import StartRanges
-from trainer.evaluation import EpisodeResult, Evaluation, Evaluator
+from trainer.episode_meter import EpisodeResult
+from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.evaluate_planner import Config
 from trainer.policy_evaluation import tell_progress
 from trainer.progress import EpisodeProgress

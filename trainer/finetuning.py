@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from core.policy.build import fresh_planner
 from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
 from core.policy.chunks import ChunkPlayer
 from core.policy.config import PlannerConfig
@@ -28,7 +29,8 @@ from core.rl.residual import ResidualChain
 from core.statistics import wilson_interval
 from core.tasks.randomised import DomainRanges, RandomisedTask
 from trainer.compute import pick_device, single_thread, use_processor
-from trainer.evaluation import EpisodeResult, Evaluation, Evaluator, Meter
+from trainer.episode_meter import EpisodeResult, Meter
+from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.finetune import Config
 from trainer.policy_evaluation import PLANNER_FILE, build_task, planner_path
 from trainer.progress import StepProgress, format_duration
@@ -69,10 +71,14 @@ def finetune(config: Config, run: Run, stop_requested: Callable[[], bool], resum
 
 
 def _keep_start(config: Config, run: Run) -> None:
-    """A copy of what is fine-tuned: the run can then be resumed whatever becomes of the original."""
+    """A copy of what is fine-tuned, or the same with random weights: the run can be resumed without the original."""
     assert config.checkpoint is not None
     path = planner_path(config.checkpoint)
-    load_planner(path)  # a file that is no planner is named by its own path
+    stored = load_planner(path)  # a file that is no planner is named by its own path
+    if config.from_scratch:
+        fresh = fresh_planner(stored.planner, stored.config, config.seed)
+        save_planner(run.checkpoints / START_FILE, fresh, stored.config, {"from_scratch": True, "like": path.name})
+        return
     shutil.copyfile(path, run.checkpoints / START_FILE)
     shutil.copyfile(path.with_suffix(".json"), (run.checkpoints / START_FILE).with_suffix(".json"))
 

@@ -1,13 +1,10 @@
-"""The job of `refine-dp evaluate`: what is measured, progress, and the report as JSON."""
+"""What an evaluation is built of: the stored planner as a source, task, simulator, and its result as text and JSON."""
 
 import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from core.planners.base import Source
 from core.policy.checkpoint import PlannerCheckpoint, load_planner
@@ -17,9 +14,9 @@ from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
-from core.tasks.start_scale import start_share
 from core.tasks.starts import HasStarts, Widening
-from trainer.evaluation import EpisodeResult, Evaluation, Evaluator
+from trainer.episode_meter import EpisodeResult
+from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.evaluate import Config
 from trainer.progress import EpisodeProgress
 from trainer.runs import Run, write_atomically
@@ -84,42 +81,7 @@ def _resample(stored: PlannerCheckpoint, sampler: SamplerConfig) -> None:
     stored.planner.use_sampler(replace(sampler, clip=stored.planner.sampler.clip))
 
 
-def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
-    """Run the episodes, print and write the result. Returns whether all were run."""
-    torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
-    task = build_task(config.task, min(config.worlds, config.episodes), start_share(config.start_scale))
-    source, facts = load_source(config, task)
-    evaluator = build_evaluator(task, config.backend, config.controller, config.safety)
-    seeds = range(config.seed, config.seed + config.episodes)
-    started_s = time.monotonic()
-    try:
-        with EpisodeProgress(f"evaluate {facts['source']}", config.episodes) as progress:
-            results = evaluator.run(source, seeds, stop_requested, lambda r: tell_progress(progress, run, r))
-    finally:
-        evaluator.backend.close()
-    if not results:
-        return False  # stopped before the first episode ended
-    evaluation = Evaluation.of(results)
-    report = {
-        **asdict(evaluation),
-        "requested_episodes": config.episodes,
-        "first_seed": config.seed,
-        "wall_s": time.monotonic() - started_s,
-        **facts,
-        **describe_starts(task, config.start_scale),
-        "config": to_json(config),
-        "results": [asdict(result) for result in results],
-    }
-    write_report(run.path / "evaluation.json", report)
-    if config.json is not None:
-        config.json.parent.mkdir(parents=True, exist_ok=True)
-        write_report(config.json, report)
-    run.event("evaluation", **{key: value for key, value in asdict(evaluation).items() if key != "failed_seeds"})
-    print(describe(evaluation))
-    return len(results) == config.episodes
-
-
-def tell_progress(progress: EpisodeProgress, run: Run, results: list[EpisodeResult]) -> None:
+def tell_progress(progress: EpisodeProgress, run: Run, results: Sequence[EpisodeResult]) -> None:
     """Results so far, on the bar and in the run folder."""
     successes = sum(result.success for result in results)
     changed = len(results) != progress.done
@@ -145,5 +107,7 @@ def describe(evaluation: Evaluation) -> str:
         f"{evaluation.hand_orientation_error_rad:.3f} rad, speed {evaluation.hand_speed_m_s:.3f} m/s, "
         f"jerk {evaluation.hand_jerk_m_s3:.1f} m/s³"
     )
-    lines += [f"  {count:4d} x {reason}" for reason, count in evaluation.failures.items()]
+    if evaluation.successes < evaluation.episodes:
+        lines.append("failures: " + ", ".join(f"{count} {name}" for name, count in evaluation.failures.items()))
+    lines += [f"  {count:4d} x {reason}" for reason, count in evaluation.failure_details.items()]
     return "\n".join(lines)

@@ -42,7 +42,7 @@ def read_recording(
     Only successes by default, as in the paper (B53). Raises DatasetError when there are fewer than asked for.
     """
     first = uuids is None
-    chosen = _first_episodes(dataset, episodes, successes_only) if first else _episodes_with(dataset, uuids)
+    chosen = first_episodes(dataset, episodes, successes_only) if first else _episodes_with(dataset, uuids)
     spec = dataset.spec
     names = [f"obs/{name}" for name in spec.observation_sizes]
     observations, actions = [], []
@@ -59,7 +59,8 @@ def read_recording(
     )
 
 
-def _first_episodes(dataset: Dataset, count: int | None, successes_only: bool) -> list[Episode]:
+def first_episodes(dataset: Dataset, count: int | None, successes_only: bool) -> list[Episode]:
+    """The first episodes that can be learned from; None: all. Raises DatasetError when there are not so many."""
     chosen = [e for e in dataset if (e.info.success or not successes_only) and e.info.num_samples > 0]
     what = "successful episodes" if successes_only else "episodes"
     if not chosen or (count is not None and len(chosen) < count):

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+import torch
+
 from core.policy.config import PlannerConfig
 from core.policy.denoiser import Denoiser
 from core.policy.diffusion import DiffusionPlanner
@@ -35,3 +37,10 @@ def build_planner(
     return DiffusionPlanner(
         layout, observations, actions, build_denoiser(layout, config), config.denoising_steps, config.sampler
     )
+
+
+def fresh_planner(like: Planner, config: PlannerConfig, seed: int) -> Planner:
+    """A planner for the same data (layout, normalisers) whose weights are drawn from a seed: nothing is learned yet."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_planner(like.layout, config, like.observations, like.actions)

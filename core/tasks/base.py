@@ -1,6 +1,7 @@
 """What every task offers: a scene, random starts, the planner's observation and a sparse verdict, for N worlds."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -84,6 +85,35 @@ class Task(Protocol):
     def update(self, state: WorldState) -> TaskStatus:
         """Judge the state that followed the last command; to be called once a step."""
         ...
+
+
+class Handling(IntEnum):
+    """How far a robot is with what it shall handle."""
+
+    UNKNOWN = -1
+    "the task does not say"
+    AWAY = 0
+    "the hands are not at it"
+    REACHED = 1
+    "the hands are at it"
+    HELD = 2
+    "it is moved as intended: lifted, turned"
+
+
+@runtime_checkable
+class HandlingTask(Protocol):
+    """A task that can say how far the robot is with its object: tells a missed grasp from a drop and from slowness."""
+
+    def handling(self, state: WorldState) -> Int[Tensor, "N"]:
+        """A `Handling` for every world, of this state alone."""
+        ...
+
+
+def handling_of(task: Task, state: WorldState) -> Int[Tensor, "N"]:
+    """What a task says about the handling of its object; `Handling.UNKNOWN` when it does not say anything."""
+    if isinstance(task, HandlingTask):
+        return task.handling(state)
+    return torch.full((task.num_worlds,), int(Handling.UNKNOWN))
 
 
 def observation_size(terms: tuple[ObservationTerm, ...]) -> int:

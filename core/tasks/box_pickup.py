@@ -8,7 +8,7 @@ from core.backends.base import InitialState, Physics
 from core.rigid import quat_from_yaw
 from core.t1 import model
 from core.tasks import terms
-from core.tasks.base import ObservationTerm, TaskParameters, TaskStatus
+from core.tasks.base import Handling, ObservationTerm, TaskParameters, TaskStatus
 from core.tasks.box_pickup_scene import BOX, PEDESTAL, TABLE, BoxPickupRanges, BoxPickupSettings, build_scene
 from core.tasks.scene import Scene
 from core.tasks.starts import StartRanges, uniform
@@ -16,6 +16,11 @@ from core.types import BodyState, WorldState, gripper_open
 
 REASONS = ("running", "success", "robot fell", "box dropped", "time limit")
 RUNNING, SUCCESS, FELL, DROPPED, TIMED_OUT = range(5)
+
+REACH_M = 0.10
+"""Palms this near the box are at it."""
+LIFTED_M = 0.02
+"""A box between the palms whose centre is this far above its rest has left the table."""
 
 OBSERVATION_TERMS = (
     ObservationTerm("hand_pos_b", 6, "m", "left and right hand frames in the base frame"),
@@ -135,6 +140,15 @@ class BoxPickup:
         self._outcome = torch.where(self._outcome == RUNNING, outcome, self._outcome)
         success = self._outcome == SUCCESS
         return TaskStatus(success, (self._outcome != RUNNING) & ~success, self._outcome.clone(), REASONS)
+
+    def handling(self, state: WorldState) -> Int[Tensor, "N"]:
+        """Palms at the box; box between them and off the table."""
+        verdict, box, size = self.settings.verdict, state.objects[BOX], self.parameters["box_size"]
+        rest = self.parameters["table_top"][:, 0] + 0.5 * size[:, 2]
+        lifted = terms.height_gain(box, rest) >= LIFTED_M
+        held = lifted & terms.hands_hold_box(state, box, size, verdict.hand_tolerance_m)
+        reached = held | terms.hands_near_box(state, box, size, REACH_M)
+        return torch.where(held, int(Handling.HELD), torch.where(reached, int(Handling.REACHED), int(Handling.AWAY)))
 
     def is_held(self, state: WorldState) -> Bool[Tensor, "N"]:
         """Box lifted and upright, a palm at each side of it, robot standing: success when it lasts."""

@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from core.backends.base import InitialState, Physics
-from core.tasks.base import ObservationTerm, Task, TaskParameters, TaskStatus
+from core.tasks.base import ObservationTerm, Task, TaskParameters, TaskStatus, handling_of
 from core.tasks.scene import Scene
 from core.tasks.starts import Range, uniform
 from core.types import WorldState
@@ -92,3 +92,7 @@ class RandomisedTask:
     def update(self, state: WorldState) -> TaskStatus:
         """The task's."""
         return self.inner.update(state)
+
+    def handling(self, state: WorldState) -> Int[Tensor, "N"]:
+        """The task's, unknown where it says nothing."""
+        return handling_of(self.inner, state)

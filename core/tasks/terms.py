@@ -57,6 +57,11 @@ def hands_hold_box(
     return (over_face & at_face).all(dim=-1) & opposite
 
 
+def hands_near_box(state: WorldState, box: BodyState, size: Float[Tensor, "N 3"], margin: float) -> Bool[Tensor, "N"]:
+    """Both palm centres within a margin in m around a box."""
+    return (hands_in_body(state, box).abs() <= 0.5 * size[:, None] + margin).all(dim=-1).all(dim=-1)
+
+
 def is_standing(state: WorldState, min_height: float, min_cosine: float) -> Bool[Tensor, "N"]:
     """Trunk high above the lower foot (m) and upright (cosine)."""
     return (height_over_feet(state) >= min_height) & (upright_cosine(state.base_quat_w) >= min_cosine)

@@ -2,13 +2,16 @@ import json
 
 import pytest
 
+from trainer.episode_meter import EpisodeResult
 from trainer.evaluating import planner_config, report
-from trainer.evaluation import EpisodeResult, Evaluation, five_numbers
+from trainer.evaluation import Evaluation, five_numbers
 from trainer.jobs.evaluate_planner import Config
 
 
 def episode(seed, success, reason, duration_s, attempts, stage):
-    return EpisodeResult(seed, success, reason, duration_s, stage, 0.01, 0.1, 0.2, 1.0, attempts)
+    return EpisodeResult(
+        seed, success, reason, duration_s, stage, 0.01, 0.1, 0.2, 1.0, attempts, "" if success else "missed"
+    )
 
 
 def test_that_an_evaluation_counts_successes_reasons_and_attempts():
@@ -25,7 +28,8 @@ def test_that_an_evaluation_counts_successes_reasons_and_attempts():
     assert evaluation.ci95 == pytest.approx((0.150, 0.850), abs=1e-3)  # Wilson, 2 of 4
     assert evaluation.task_time_quartiles_s == (14.0, 15.0, 16.0, 17.0, 18.0)
     assert evaluation.attempts == {0: 1, 1: 1, 2: 1, 3: 1}
-    assert evaluation.failures == {"time limit (squeeze)": 1, "robot fell (align)": 1}
+    assert evaluation.failures == {"fell": 0, "missed": 2, "dropped": 0, "time": 0}
+    assert evaluation.failure_details == {"time limit (squeeze)": 1, "robot fell (align)": 1}
     assert evaluation.failed_seeds == (2, 4)
 
 

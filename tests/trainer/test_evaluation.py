@@ -9,10 +9,14 @@ import torch
 from core.backends.fake import FakeBackend
 from core.rigid import quat_from_rotvec, quat_mul
 from core.rollout import EpisodeEnd
+from core.tasks.base import Handling
+from core.tasks.box_pickup import BoxPickup
 from core.tasks.scene import Scene
 from core.tasks.terms import points_in_base, rotations_in_base
 from core.types import Command
-from trainer.evaluation import EpisodeResult, Evaluation, Meter
+from trainer.episode_meter import EpisodeResult, Meter
+from trainer.evaluation import Evaluation, EvaluationRun
+from trainer.failures import HandlingRecord
 
 
 def result(seed, success, duration_s=10.0, reason="time limit", **changes):
@@ -24,26 +28,37 @@ def result(seed, success, duration_s=10.0, reason="time limit", **changes):
 
 def test_that_episodes_add_up():
     results = [result(i, True, duration_s=10.0 + i) for i in range(5)]
-    results += [result(5, False, reason="robot fell"), result(6, False, stage="lift"), result(7, False, stage="lift")]
+    results += [result(5, False, reason="robot fell", failure="fell")]
+    results += [result(seed, False, stage="lift", failure="dropped") for seed in (6, 7)]
     evaluation = Evaluation.of(results)
     assert evaluation.success_rate == 5 / 8
     assert evaluation.ci95 == (pytest.approx(0.3057, abs=1e-3), pytest.approx(0.8632, abs=1e-3))
     assert evaluation.task_time_s == 12.0
     assert evaluation.task_time_quartiles_s == (10.0, 11.0, 12.0, 13.0, 14.0)
-    assert evaluation.failures == {"time limit (lift)": 2, "robot fell": 1}
+    assert evaluation.failures == {"fell": 1, "missed": 0, "dropped": 2, "time": 0}
+    assert evaluation.failure_details == {"time limit (lift)": 2, "robot fell": 1}
     assert evaluation.failed_seeds == (5, 6, 7)
     assert Evaluation.of([result(0, False)]).task_time_s is None
     with pytest.raises(ValueError, match="no episode was finished"):
         Evaluation.of([])
 
 
+class Quiet(BoxPickup):
+    """Says nothing about the handling: these worlds have no box."""
+
+    handling = None
+
+
 def follow(meter, states, sent, world_count, active=None):
     """Play states of successive control periods past a meter."""
     active = torch.ones(world_count, dtype=torch.bool) if active is None else active
+    task = Quiet(world_count)
     for tick, state in enumerate(states):
         if tick % 5 == 0:
             meter.command_sent(SimpleNamespace(sent=sent))
-        rollout = SimpleNamespace(state=state, active=active, ticks=tick + 1, episode_index=list(range(world_count)))
+        rollout = SimpleNamespace(
+            task=task, state=state, active=active, ticks=tick + 1, episode_index=list(range(world_count))
+        )
         meter.tick(rollout)
 
 
@@ -89,3 +104,47 @@ def test_that_worlds_without_an_episode_are_not_measured():
     follow(meter, [start] * 10, command, 2, active=torch.tensor([True, False]))
     assert meter._sums[0].abs().sum() > 0
     assert meter._sums[1].abs().sum() == 0
+
+
+A, R, H = Handling.AWAY, Handling.REACHED, Handling.HELD
+
+
+@pytest.mark.parametrize(
+    ("reason", "path", "failure"),
+    [
+        ("robot fell", [A, R, H], "fell"),
+        ("time limit", [A, A], "time"),
+        ("time limit", [A, R, A], "missed"),
+        ("time limit", [A, R, H, R, A], "dropped"),
+        ("time limit", [A, R, H], "time"),
+        ("box dropped", [A, R, H, A], "dropped"),
+        ("box dropped", [A, R, A], "missed"),
+        ("box dropped", [A, A], "missed"),
+        ("box dropped", [Handling.UNKNOWN], "dropped"),
+        ("simulation diverged", [A, R, H], "simulation"),
+    ],
+)
+def test_that_a_failure_is_told_by_what_happened_before(reason, path, failure):
+    record = HandlingRecord(2)
+    for stage in path:
+        record.see(torch.tensor([int(stage), int(H)]), torch.tensor([True, False]))
+    assert record.close(0, reason) == failure
+    assert record.close(0, "time limit") == "time"  # the next episode of this world begins anew
+    assert record.close(1, "box dropped") == "dropped"
+
+
+def seeds_of(results):
+    return [result.seed for result in results]
+
+
+def test_that_only_the_first_seeds_may_be_looked_at_before_the_end():
+    """Seed 2 ends first; it is not looked at before seeds 0 and 1."""
+    run = object.__new__(EvaluationRun)
+    run.seeds, run._meter = [0, 1, 2, 3], SimpleNamespace(results=[result(2, True)])
+    assert seeds_of(run.prefix()) == []
+    run._meter.results.append(result(0, False))
+    assert seeds_of(run.prefix()) == [0]
+    run._meter.results.append(result(1, True))
+    assert seeds_of(run.prefix()) == [0, 1, 2]
+    assert seeds_of(run.in_order()) == [0, 1, 2]
+    assert not run.complete

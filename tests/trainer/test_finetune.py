@@ -233,6 +233,17 @@ def test_that_a_method_for_another_kind_of_planner_is_refused(tmp_path):
         job.main(config(start))
 
 
+def test_that_it_can_begin_with_random_weights(checkpoint):
+    assert job.main(config(checkpoint, from_scratch=True, seed=3, iterations=1, evaluate_episodes=0)) == 0
+    start = load_planner(only_run(checkpoint).checkpoints / "start.safetensors").planner
+    given = load_planner(checkpoint / "planner.safetensors").planner
+    assert torch.equal(start.observations.low, given.observations.low)
+    pairs = zip(start.base.parameters(), given.base.parameters())
+    assert not any(torch.equal(a, b) for a, b in pairs if a.ndim == 2)
+    tuned = load_planner(only_run(checkpoint).path / "planner.safetensors")
+    assert tuned.training["before"]["from_scratch"]
+
+
 def test_that_mistakes_are_named(checkpoint, tmp_path):
     with pytest.raises(ValueError, match="a planner is needed: --checkpoint PATH"):
         job.main(job.Config(runs=tmp_path / "none"))

@@ -175,7 +175,7 @@ def test_that_the_evaluation_says_what_it_measured(trained):
     assert report["success_rate"] == 0.0
     assert report["ci95"] == [0.0, pytest.approx(0.4899, abs=1e-3)]
     assert (report["episodes"], report["task_time_s"]) == (4, None)
-    assert report["failures"] == {"time limit": 4}
+    assert report["failures"] == {"fell": 0, "missed": 0, "dropped": 0, "time": 4}
     assert report["hand_position_error_m"] > 0
     assert report["hand_orientation_error_rad"] > 0
     assert [result["seed"] for result in report["results"]] == [90_000, 90_001, 90_002, 90_003]
@@ -213,7 +213,7 @@ def test_that_the_heuristic_is_measured_by_the_same_evaluator(tmp_path):
     assert trainer.jobs.evaluate.main(asked) == 0
     report = json.loads((tmp_path / "e.json").read_text())
     assert report["source"] == "heuristic"
-    assert report["failures"] == {"time limit (approach)": 4}
+    assert report["failure_details"] == {"time limit (approach)": 4}
 
 
 def test_that_a_chunk_player_is_built_for_the_stored_task(trained):

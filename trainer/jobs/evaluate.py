@@ -1,4 +1,10 @@
-"""Measure a planner in simulation: success with its interval, time, tracking errors, and why episodes fail."""
+"""Measure a planner in simulation: success with its interval, time, tracking errors, and why episodes fail.
+
+--against measures a second planner on the same seeds and compares them pair by pair (exact McNemar test).
+--until-decided stops as soon as the question is answered: with --against, which one is better; else, whether success
+lies above --threshold. However often it looks, the answer is wrong with a probability of at most --alpha.
+--report writes one HTML file with plots, settings, and a film of a success and of a failure.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +18,7 @@ class Config:
     """Each seed is one episode, run to its end: slow episodes count as much as fast ones."""
 
     checkpoint: Path | None = None
-    "a planner (.safetensors), or a run folder of pretrain: its planner.safetensors; none: the heuristic"
+    "a planner (.safetensors), or a run folder that holds one (planner.safetensors); none: the heuristic"
     task: str = "box_pickup"
     "name of the task"
     episodes: int = 500
@@ -21,6 +27,16 @@ class Config:
     "seed of the first episode, the others follow; demonstrations usually begin at 0, so these are fresh"
     json: Path | None = None
     "file for the result"
+    report: Path | None = None
+    "HTML file for plots, films and settings; it needs nothing else to be looked at"
+    against: Path | None = None
+    "a second planner, measured on the same seeds and compared pair by pair"
+    until_decided: bool = False
+    "stop as soon as it is decided; episodes is then the most that are run"
+    threshold: float | None = None
+    "the success rate that until-decided asks about, between 0 and 1"
+    alpha: float = 0.05
+    "largest probability of a wrong decision"
     worlds: int = 64
     "episodes simulated at once"
     executed_steps: int | None = None
@@ -51,12 +67,27 @@ class Config:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         start_share(self.start_scale)
+        self._check_question()
+
+    def _check_question(self) -> None:
+        for name in ("threshold", "alpha"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < 1.0:
+                raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+        if self.threshold is not None and not self.until_decided:
+            raise ValueError(f"threshold {self.threshold} is what --until-decided asks about: give that option, too")
+        if self.threshold is not None and self.against is not None:
+            raise ValueError(
+                f"threshold {self.threshold} and against {self.against} are two questions: ask one at a time"
+            )
+        if self.until_decided and self.threshold is None and self.against is None:
+            raise ValueError("until_decided needs a question: --threshold RATE, or --against PLANNER")
 
 
 def main(config: Config) -> int:
-    """Run, print, and write the JSON file. Returns 0, or 130 when it was stopped before all episodes were run."""
+    """Run, print, and write the files. Returns 0, or 130 when it was stopped before all episodes were run."""
     from trainer.job import open_run, work_in
-    from trainer.policy_evaluation import evaluate_job
+    from trainer.planner_evaluation import evaluate_job
 
     run, config = open_run("evaluate", config, config.runs, config.seed)
     return work_in(run, lambda stop: evaluate_job(config, run, stop))

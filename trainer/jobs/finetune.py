@@ -20,6 +20,8 @@ class Config:
 
     checkpoint: Path | None = None
     "a planner (.safetensors), or a run folder that holds one; needed unless a run is resumed"
+    from_scratch: bool = False
+    "begin with random weights; the checkpoint only gives sizes and normalisers (shows what pre-training is worth, B89)"
     resume: Path | None = None
     "continue this run folder with its own config; all other options are ignored"
     iterations: int = 40

@@ -6,10 +6,11 @@ import torch
 
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate, wrap_angle, yaw_of
 from core.t1.model import PALM_FACE_OFFSET_M
-from core.tasks.base import observation_size, observation_vector
+from core.tasks.base import Handling, observation_size, observation_vector
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.box_pickup_scene import BoxPickupSettings
 from core.tasks.catalogue import check_task_name, make_task
+from core.tasks.randomised import DomainRanges, RandomisedTask
 from core.tasks.starts import StartRanges
 from core.types import BodyState, WorldState
 
@@ -308,3 +309,23 @@ def test_that_the_catalogue_makes_tasks_and_names_them_when_one_is_unknown():
     assert make_task("box_pickup", 2).num_worlds == 2
     with pytest.raises(ValueError, match="known: box_pickup"):
         check_task_name("juggling")
+
+
+def test_that_the_task_tells_how_far_the_robot_is_with_the_box():
+    task = BoxPickup(5)
+    state = holding_state(5)
+    state.hand_pos_w[1, 0, 1] += 0.06  # palms 6 cm off the faces:
+    state.hand_pos_w[1, 1, 1] -= 0.06  # further than a hold, near enough to grasp
+    state.hand_pos_w[2, 0, 1] += 0.3  # one hand is elsewhere
+    state.objects["box"].pos_w[3, 2] -= 0.10  # still on the table,
+    state.hand_pos_w[3, :, 2] -= 0.10  # between the palms
+    state.hand_pos_w[4, :, 1] *= -1.0  # crossed hands are at opposite faces too
+
+    assert task.handling(state).tolist() == [Handling.HELD, Handling.REACHED, Handling.AWAY, Handling.REACHED, 2]
+    assert RandomisedTask(task, DomainRanges()).handling(state).tolist() == task.handling(state).tolist()
+
+
+def test_that_a_task_that_says_nothing_about_handling_is_unknown(monkeypatch):
+    monkeypatch.setattr(BoxPickup, "handling", None)
+    silent = RandomisedTask(BoxPickup(2), DomainRanges())
+    assert silent.handling(holding_state(2)).tolist() == [Handling.UNKNOWN] * 2
