@@ -325,7 +325,9 @@ def test_that_the_task_tells_how_far_the_robot_is_with_the_box():
     assert RandomisedTask(task, DomainRanges()).handling(state).tolist() == task.handling(state).tolist()
 
 
-def test_that_a_task_that_says_nothing_about_handling_is_unknown(monkeypatch):
-    monkeypatch.setattr(BoxPickup, "handling", None)
-    silent = RandomisedTask(BoxPickup(2), DomainRanges())
+def test_that_a_task_that_says_nothing_about_handling_is_unknown():
+    class Silent(BoxPickup):
+        handling = None
+
+    silent = RandomisedTask(Silent(2), DomainRanges())
     assert silent.handling(holding_state(2)).tolist() == [Handling.UNKNOWN] * 2
