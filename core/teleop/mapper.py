@@ -10,9 +10,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.control.safety import SafetyLimits, held, measured_hold, ramp_velocity, shorten, workspace
-from core.rigid import quat_from_rotvec, quat_from_yaw, quat_inv, quat_mul, quat_normalize, quat_rotate, yaw_of
-from core.teleop.samples import HandSample, OperatorSample
+from core.rigid import quat_from_rotvec, quat_inv, quat_mul, quat_normalize, quat_rotate, quat_to_rotvec, rotation_error
+from core.t1.model import GRIPPER_MAX_OPENING_M
+from core.teleop.follower import HandFollower, HandTarget, hand_of, heading_in_base, with_hand
+from core.teleop.samples import Follow, HandSample, OperatorSample
 from core.types import PLANNER_HZ, Command, WorldState
+
+LIMITED_M = 0.03
+"""A hand that is this far from what the operator asks does not follow: the operator is told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,16 @@ class MapperConfig:
     "of every rate while precise motion is asked for"
     lead_m: float = 0.10
     "how far a commanded hand may be ahead of the measured one: a blocked hand is not pushed further"
+    follow_m_s: float = 0.5
+    "a hand that follows the operator's, fastest"
+    follow_rad_s: float = 2.5
+    "a hand that follows the operator's, fastest turn"
+    follow_lead_m: float = 0.15
+    "like lead_m, for a hand that follows: it is pulled back to this distance"
+    follow_gripper_m_s: float = 0.15
+    "a gripper that follows a trigger"
+    home_m_s: float = 0.25
+    "hands on their way back to where the episode began"
     stale_after_s: float = 0.25
     "without a word from the device for this long nothing moves"
 
@@ -60,6 +75,9 @@ class MapperConfig:
             # three directions at once may add up
             hand_m_s=min(cls.hand_m_s, limits.hand_speed_m_s / 3**0.5),
             hand_rad_s=min(cls.hand_rad_s, limits.hand_turn_rad_s / 3**0.5),
+            follow_m_s=min(cls.follow_m_s, limits.hand_speed_m_s),
+            follow_rad_s=min(cls.follow_rad_s, limits.hand_turn_rad_s),
+            home_m_s=min(cls.home_m_s, limits.hand_speed_m_s),
             stale_after_s=limits.stale_after_s,
         )
 
@@ -70,12 +88,24 @@ class TeleopMapper:
     def __init__(self, config: MapperConfig, limits: SafetyLimits, period_s: float = 1.0 / PLANNER_HZ) -> None:
         self.config = config
         self.period_s = period_s
-        self._low, self._high = workspace(limits)
+        self.limited = (False, False)
+        "left, right: the hand could not follow as far as the operator asked (workspace, blocked, too fast)"
+        self._box = workspace(limits)
         self._command: Command | None = None
+        self._home: Command | None = None
+        self._homing = [False, False]
+        self._following = (HandFollower(config.follow_lead_m), HandFollower(config.follow_lead_m))
 
     def reset(self, state: WorldState) -> None:
-        """Hold the hands where they are measured."""
-        self._command = measured_hold(state)
+        """Hold the hands where they are measured; this is home."""
+        self._command = self._home = measured_hold(state)
+        self._homing = [False, False]
+        for hand in self._following:
+            hand.release()
+
+    def go_home(self) -> None:
+        """Hands that follow nobody go back to where they were at the reset."""
+        self._homing = [True, True]
 
     def map(self, sample: OperatorSample, state: WorldState, age_s: float) -> Command:
         """The next command. A sample older than `stale_after_s` stops the base at once and holds the hands."""
@@ -86,14 +116,58 @@ class TeleopMapper:
             self._command = held(self._command)
             return self._command
         factor = self.config.precise_factor if sample.precise else 1.0
-        pos_b, quat_b = self._move_hands((sample.left, sample.right), state, factor)
-        self._command = Command(
-            base_velocity=self._ramp(sample.base, factor),
-            hand_pos_b=pos_b,
-            hand_quat_b=quat_b,
-            gripper_opening=self._move_grippers((sample.left, sample.right), factor),
-        )
+        velocity = torch.zeros(1, 3) if sample.halt else self._ramp(sample.base, factor)
+        moved = replace(self._move_hands((sample.left, sample.right), state, factor), base_velocity=velocity)
+        self._command = self._follow((sample.left.follow, sample.right.follow), moved, state)
         return self._command
+
+    def _follow(self, hands: tuple[Follow | None, Follow | None], moved: Command, state: WorldState) -> Command:
+        """Replace the hands that follow the operator, or go home, in a command that was moved by rates."""
+        assert self._command is not None
+        measured = measured_hold(state)
+        limited = [False, False]
+        for side, follow in enumerate(hands):
+            follower = self._following[side]
+            last = hand_of(self._command, side)
+            if follow is not None:
+                self._homing[side] = False
+                target = follower.target(follow, last, hand_of(measured, side), heading_in_base(state))
+            elif self._homing[side] and self._home is not None:
+                follower.release()
+                target = hand_of(self._home, side)
+            else:
+                follower.release()
+                continue
+            speed = self.config.follow_m_s if follow is not None else self.config.home_m_s
+            reached = self._approach(target, last, hand_of(measured, side), side, speed, follow is not None)
+            limited[side] = float((reached.pos - target.pos).norm()) > LIMITED_M
+            if follow is None:
+                self._homing[side] = not arrived(reached, target)
+            moved = with_hand(moved, side, reached)
+        self.limited = (limited[0] and hands[0] is not None, limited[1] and hands[1] is not None)
+        return moved
+
+    def _approach(
+        self, target: HandTarget, last: HandTarget, measured: HandTarget, side: int, speed: float, leash: bool
+    ) -> HandTarget:
+        """One period towards a target: near the measured hand, inside the workspace, no faster than allowed."""
+        config = self.config
+        pos = target.pos
+        if leash:
+            pos = measured.pos + shorten(pos - measured.pos, config.follow_lead_m)
+        pos = self._inside(pos, last.pos, side)
+        pos = last.pos + shorten(pos - last.pos, speed * self.period_s)
+        turn = quat_to_rotvec(quat_mul(target.quat, quat_inv(last.quat)))
+        quat = quat_mul(quat_from_rotvec(shorten(turn, config.follow_rad_s * self.period_s)), last.quat)
+        opening = last.opening + (target.opening - last.opening).clamp(
+            -config.follow_gripper_m_s * self.period_s, config.follow_gripper_m_s * self.period_s
+        )
+        return HandTarget(pos, quat_normalize(quat), opening)
+
+    def _inside(self, pos: Float[Tensor, "3"], last: Float[Tensor, "3"], side: int) -> Float[Tensor, "3"]:
+        """Within the workspace; a hand that starts outside may only come in."""
+        low, high = self._box[0][side], self._box[1][side]
+        return torch.maximum(torch.minimum(pos, torch.maximum(high, last)), torch.minimum(low, last))
 
     def _ramp(self, fractions: tuple[float, float, float], factor: float) -> Float[Tensor, "1 3"]:
         assert self._command is not None
@@ -108,26 +182,29 @@ class TeleopMapper:
             config.turn_acceleration_rad_s2 * self.period_s,
         )
 
-    def _move_hands(
-        self, hands: tuple[HandSample, HandSample], state: WorldState, factor: float
-    ) -> tuple[Float[Tensor, "1 2 3"], Float[Tensor, "1 2 4"]]:
+    def _move_hands(self, hands: tuple[HandSample, HandSample], state: WorldState, factor: float) -> Command:
+        """The hands and grippers moved by rates."""
         assert self._command is not None
-        heading_in_base = quat_mul(quat_inv(state.base_quat_w), quat_from_yaw(yaw_of(state.base_quat_w)))[:, None]
-        linear = torch.tensor([[hand.linear for hand in hands]]) * self.config.hand_m_s * factor
-        angular = torch.tensor([[hand.angular for hand in hands]]) * self.config.hand_rad_s * factor
-        move = quat_rotate(heading_in_base, linear) * self.period_s
-        turn = quat_from_rotvec(quat_rotate(heading_in_base, angular) * self.period_s)
-        last = self._command.hand_pos_b
-        wanted = torch.maximum(
-            torch.minimum(last + move, torch.maximum(self._high, last)), torch.minimum(self._low, last)
-        )
-        pos_b = _leash(wanted, last, measured_hold(state).hand_pos_b, self.config.lead_m)
-        return pos_b, quat_normalize(quat_mul(turn, self._command.hand_quat_b))
+        config, last = self.config, self._command
+        to_base = heading_in_base(state)[:, None]
+        linear = torch.tensor([[hand.linear for hand in hands]]) * config.hand_m_s * factor
+        angular = torch.tensor([[hand.angular for hand in hands]]) * config.hand_rad_s * factor
+        move = quat_rotate(to_base, linear) * self.period_s
+        turn = quat_from_rotvec(quat_rotate(to_base, angular) * self.period_s)
+        wanted = torch.stack([self._inside((last.hand_pos_b + move)[0, i], last.hand_pos_b[0, i], i) for i in (0, 1)])
+        pos_b = _leash(wanted[None], last.hand_pos_b, measured_hold(state).hand_pos_b, config.lead_m)
+        closing = torch.tensor([[hand.grip for hand in hands]]) * config.gripper_m_s * factor * self.period_s
+        opening = (last.gripper_opening - closing).clamp(0.0, GRIPPER_MAX_OPENING_M)
+        return replace(
+            last, hand_pos_b=pos_b, hand_quat_b=quat_normalize(quat_mul(turn, last.hand_quat_b)),
+            gripper_opening=opening,
+        )  # fmt: skip
 
-    def _move_grippers(self, hands: tuple[HandSample, HandSample], factor: float) -> Float[Tensor, "1 2"]:
-        assert self._command is not None
-        closing = torch.tensor([[hand.grip for hand in hands]]) * self.config.gripper_m_s * factor * self.period_s
-        return (self._command.gripper_opening - closing).clamp(0.0, SafetyLimits().gripper_max_m)
+
+def arrived(hand: HandTarget, target: HandTarget) -> bool:
+    """Whether a hand is where it should go, to a tenth of a millimetre and a milliradian."""
+    near = float((hand.pos - target.pos).norm()) < 1e-4
+    return near and float(rotation_error(hand.quat, target.quat).norm()) < 1e-3
 
 
 def _leash(

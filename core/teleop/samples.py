@@ -3,7 +3,22 @@
 from dataclasses import dataclass
 
 Vector3 = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
 ZERO: Vector3 = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A tracked hand of the operator that a hand of the robot follows, by what it moved since it took over."""
+
+    engagement: int
+    "counts: another number means that the operator let go and took over anew"
+    pos: Vector3
+    "m, scaled to the robot; axes: the heading that the operator had when taking over (forward, left, up)"
+    quat: Quaternion
+    "wxyz, same axes"
+    trigger: float = 0.0
+    "0 released to 1 pulled: closes the gripper"
 
 
 @dataclass(frozen=True)
@@ -16,6 +31,8 @@ class HandSample:
     "about forward, left, up: -1 to 1"
     grip: float = 0.0
     "-1 opens, 1 closes"
+    follow: Follow | None = None
+    "instead of the rates: a hand to follow"
 
 
 @dataclass(frozen=True)
@@ -30,3 +47,5 @@ class OperatorSample:
     right: HandSample = HandSample()
     precise: bool = False
     "everything at a fraction of the rate"
+    halt: bool = False
+    "the base stops at once, without the ramp: the operator was lost"
