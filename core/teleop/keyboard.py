@@ -84,11 +84,19 @@ class KeyboardDevice:
         """As if every key were let go (the window lost the focus, a new episode begins)."""
         self.set_down(())
 
+    def new_episode(self) -> None:
+        """Keys that are held go on: the operator sees the new episode and can let go."""
+
+    def heard_s(self) -> float:
+        """The last word from the keyboard while motion is asked for, else now."""
+        down, told_s = self._told
+        return told_s if down & MOTION_KEYS else self._now()
+
     def sample(self) -> OperatorSample:
         """What the keys ask for. Its time is that of the last word from the keyboard while motion is asked for."""
-        down, told_s = self._told
+        down, _ = self._told
         return OperatorSample(
-            time_s=told_s if down & MOTION_KEYS else self._now(),
+            time_s=self.heard_s(),
             base=(_axis(down, "w", "s"), _axis(down, "a", "d"), _axis(down, "q", "e")),
             left=_hand(down, "left", self.selected),
             right=_hand(down, "right", self.selected),

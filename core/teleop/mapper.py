@@ -90,6 +90,8 @@ class TeleopMapper:
         self.period_s = period_s
         self.limited = (False, False)
         "left, right: the hand could not follow as far as the operator asked (workspace, blocked, too fast)"
+        self.asked: list[HandTarget | None] = [None, None]
+        "left, right: where the operator leads the hand, before any limit; None while nobody does"
         self._box = workspace(limits)
         self._command: Command | None = None
         self._home: Command | None = None
@@ -115,6 +117,8 @@ class TeleopMapper:
         if not age_s <= self.config.stale_after_s:
             self._command = held(self._command)
             return self._command
+        if sample.home:
+            self.go_home()
         factor = self.config.precise_factor if sample.precise else 1.0
         velocity = torch.zeros(1, 3) if sample.halt else self._ramp(sample.base, factor)
         moved = replace(self._move_hands((sample.left, sample.right), state, factor), base_velocity=velocity)
@@ -137,7 +141,9 @@ class TeleopMapper:
                 target = hand_of(self._home, side)
             else:
                 follower.release()
+                self.asked[side] = None
                 continue
+            self.asked[side] = target if follow is not None else None
             speed = self.config.follow_m_s if follow is not None else self.config.home_m_s
             reached = self._approach(target, last, hand_of(measured, side), side, speed, follow is not None)
             limited[side] = float((reached.pos - target.pos).norm()) > LIMITED_M
@@ -221,11 +227,19 @@ class Device(Protocol):
     """What a source of operator samples offers."""
 
     def sample(self) -> OperatorSample:
-        """The newest sample."""
+        """The newest sample. Called once a command."""
+        ...
+
+    def heard_s(self) -> float:
+        """Monotonic time of the newest word from the operator; now while nothing is asked for."""
         ...
 
     def release_all(self) -> None:
         """Forget what was pressed."""
+        ...
+
+    def new_episode(self) -> None:
+        """The robot was put back: what the operator led must not go on by itself."""
         ...
 
 
@@ -238,6 +252,8 @@ class OperatorSource:
         self.name = name
         self.device = device
         self.mapper = mapper
+        self.sample_age_s = 0.0
+        "of the sample that the last command was made of"
         self._now = now
 
     def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
@@ -245,13 +261,15 @@ class OperatorSource:
         if state.num_worlds != 1:
             raise ValueError(f"an operator commands one robot, got {state.num_worlds} worlds")
         del worlds
+        self.device.new_episode()
         self.mapper.reset(state)
 
     def age_s(self) -> float:
         """Seconds since the operator was heard of."""
-        return self._now() - self.device.sample().time_s
+        return self._now() - self.device.heard_s()
 
     def act(self, state: WorldState) -> Command:
         """The command of the next 0.1 s."""
         sample = self.device.sample()
-        return self.mapper.map(sample, state, self._now() - sample.time_s)
+        self.sample_age_s = self._now() - sample.time_s
+        return self.mapper.map(sample, state, self.sample_age_s)

@@ -49,3 +49,5 @@ class OperatorSample:
     "everything at a fraction of the rate"
     halt: bool = False
     "the base stops at once, without the ramp: the operator was lost"
+    home: bool = False
+    "hands that follow nobody go back to where the episode began"

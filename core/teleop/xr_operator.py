@@ -16,6 +16,7 @@ from core.teleop.presses import Action, Presses, Side
 from core.teleop.reach import ReachError, reach_scale
 from core.teleop.samples import HandSample, OperatorSample, Vector3
 from core.teleop.xr_sample import Flag, XrHand, XrSample
+from core.teleop.xr_tape import TapeWriter
 
 NEVER_S = float("-inf")
 EVENTS_KEPT = 200
@@ -64,7 +65,10 @@ class XrOperator:
         self._presses = Presses()
         self._walk_armed = False
         self._stale = True
+        self._home_asked = False
         self._happened: deque[Happened] = deque(maxlen=EVENTS_KEPT)
+        self.tape: TapeWriter | None = None
+        "where every sample and every look at them is written down, in order"
 
     # ------------------------------------------------------------------ samples in
 
@@ -73,6 +77,8 @@ class XrOperator:
         with self._lock:
             if sample.time_s <= self.newest.time_s:
                 return
+            if self.tape is not None:
+                self.tape.sample(sample)
             last, self.newest = self.newest, sample
             self._stale = False
             if sample.time_s - last.time_s > self.config.stale_after_s:
@@ -106,6 +112,8 @@ class XrOperator:
         if action == "soft_stop" or action == "hard_stop":
             self.interrupt("held")
             self._on_stop(action)
+        if action == "home":
+            self._home_asked = True
         if action == "calibrate":
             self._calibrate(sample)
             return
@@ -126,16 +134,20 @@ class XrOperator:
 
     def sample(self) -> OperatorSample:
         """What the operator asks for now. Its time is that of the newest raw sample."""
+        now = self._now()
         with self._lock:
-            self._look_at_age()
+            if self.tape is not None:
+                self.tape.look(now)
+            self._look_at_age(now)
+            home, self._home_asked = self._home_asked, False
             newest = self.newest
             hands = [HandSample(follow=self._clutches[side].follow()) for side in ("left", "right")]
             base = self._walk(newest)
             halt = not self._walk_armed
-        return OperatorSample(newest.time_s, base, hands[0], hands[1], halt=halt)
+        return OperatorSample(newest.time_s, base, hands[0], hands[1], halt=halt, home=home)
 
-    def _look_at_age(self) -> None:
-        if not self._stale and self._now() - self.newest.time_s > self.config.stale_after_s:
+    def _look_at_age(self, now: float) -> None:
+        if not self._stale and now - self.newest.time_s > self.config.stale_after_s:
             self._stale = True
             self._drop("stale")
 
@@ -152,9 +164,18 @@ class XrOperator:
         size = max(0.0, min(1.0, abs(value)) - zone) / (1.0 - zone)
         return size if value > 0 else -size
 
+    def heard_s(self) -> float:
+        """Time of the newest raw sample."""
+        return self.newest.time_s
+
     def release_all(self) -> None:
-        """A new episode: nothing follows until the operator takes over again."""
+        """Nothing follows until the operator takes over again."""
         self.interrupt("reset")
+
+    def new_episode(self) -> None:
+        """As `release_all`: a hand that follows into another episode would surprise everybody."""
+        self._home_asked = False
+        self.release_all()
 
     def interrupt(self, why: Fault) -> None:
         """Drop everything, from any thread."""
@@ -177,7 +198,7 @@ class XrOperator:
     def view(self) -> OperatorView:
         """For the window and the record of latencies."""
         with self._lock:
-            self._look_at_age()
+            self._look_at_age(self._now())
             left, right = self._clutches["left"], self._clutches["right"]
             return OperatorView(
                 (left.state, right.state), (left.why, right.why), self._walk_armed, self.scale,

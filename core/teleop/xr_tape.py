@@ -1,0 +1,110 @@
+"""Raw operator input in a file: every sample and every look of the loop at them, so that an episode can be re-run.
+
+`MAGIC`, a line of JSON (the header), then records in order: `S` and a sample, or `L` and the time of a look (float64).
+A file that ends in the middle of a record (a crash) is read up to there.
+"""
+
+import json
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import BinaryIO
+
+from core.teleop.xr_sample import SAMPLE_BYTES, XrSample, pack, unpack
+
+MAGIC = b"REFINE-DP operator 1\n"
+_LOOK = struct.Struct("<d")
+FLUSH_EVERY = 50
+"""Looks between two flushes to the disk: 5 s are the most that a crash costs."""
+
+
+class TapeError(ValueError):
+    """A file that is no recording of an operator."""
+
+
+@dataclass(frozen=True)
+class TapeHeader:
+    """The episode that the input belongs to."""
+
+    task: str
+    seed: int
+    backend: str
+    safety: str
+    controller: str
+    scale: float
+    "of the operator's reach when the episode began"
+    software: str = ""
+
+
+class TapeWriter:
+    """Appends to a new file. Called from the thread that feeds and from the loop."""
+
+    def __init__(self, path: Path, header: TapeHeader) -> None:
+        """Raises FileExistsError: a recording is never overwritten."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file: BinaryIO | None = path.open("xb")
+        self._file.write(MAGIC + json.dumps(asdict(header)).encode() + b"\n")
+        self._lock = threading.Lock()
+        self._looks = 0
+
+    def sample(self, sample: XrSample) -> None:
+        """A raw sample came."""
+        self._write(b"S" + pack(sample))
+
+    def look(self, time_s: float) -> None:
+        """The loop asked what the operator wants."""
+        self._looks += 1
+        self._write(b"L" + _LOOK.pack(time_s), flush=self._looks % FLUSH_EVERY == 0)
+
+    def _write(self, record: bytes, flush: bool = False) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.write(record)
+                if flush:
+                    self._file.flush()
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+
+def read_header(path: Path) -> TapeHeader:
+    """Raises TapeError for another file, FileNotFoundError where there is none."""
+    with path.open("rb") as file:
+        return _header(file, path)
+
+
+def read_tape(path: Path) -> tuple[TapeHeader, list[XrSample | float]]:
+    """The header and the records: samples, and the times of looks as floats. Raises as `read_header`."""
+    with path.open("rb") as file:
+        return _header(file, path), list(_records(file, path))
+
+
+def _header(file: BinaryIO, path: Path) -> TapeHeader:
+    if file.readline() != MAGIC:
+        raise TapeError(f"{path} is no recording of an operator: it does not begin with {MAGIC!r}")
+    names = {f.name for f in fields(TapeHeader)}
+    try:
+        header = json.loads(file.readline())
+        if set(header) != names:
+            raise TapeError(f"{path}: the header has {sorted(header)}, expected {sorted(names)}")
+        return TapeHeader(**header)
+    except (ValueError, TypeError) as error:
+        raise TapeError(f"{path}: the header cannot be read: {error}") from error
+
+
+def _records(file: BinaryIO, path: Path) -> Iterator[XrSample | float]:
+    while kind := file.read(1):
+        if kind not in (b"S", b"L"):
+            raise TapeError(f"{path}: a record of kind {kind!r}; known: S, L")
+        size = SAMPLE_BYTES if kind == b"S" else _LOOK.size
+        body = file.read(size)
+        if len(body) < size:
+            return
+        yield unpack(body) if kind == b"S" else float(_LOOK.unpack(body)[0])
