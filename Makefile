@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: help run test test-slow lint bench install clean
+.PHONY: help run test test-slow lint bench install monado clean
 
 help:
 	@echo "make run        install what is needed, open the application (headless without a display)"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-slow  the long tests"
 	@echo "make lint       ruff, pyright, import contracts"
 	@echo "make bench      speed and memory measurements"
+	@echo "make monado     build the OpenXR runtime that the tests of VR need (once, into the cache)"
 	@echo "make install    only install"
 
 install:
@@ -19,7 +20,11 @@ install:
 run: install
 	@$(PYTHON) -m trainer.cli $(ARGS)
 
-test: install
+# a real OpenXR runtime for the tests of VR; where it cannot be had they are skipped and say so
+monado:
+	@bash scripts/monado.sh > /dev/null || echo "[monado] not available: the tests of VR will be skipped" >&2
+
+test: install monado
 	$(PYTHON) -m pytest $(ARGS)
 
 test-slow: install

@@ -31,6 +31,7 @@ from app.panels.recording import RecordingPanel
 from app.panels.session import SessionPanel
 from app.panels.status import StatusLine
 from app.panels.view import ViewPanel
+from app.panels.vr import VrPanel
 from app.state import AppState
 from app.stop_keys import HARD_STOP_KEYS, SOFT_STOP_KEYS, StopKeys
 from app.theme import DARK, LIGHT, METRICS, THEMES, Theme, apply_theme
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
         self.browser = BrowserPanel(state)
         self.jobs = JobsPanel(state, runs_root)
         self.cheat_sheet = CheatSheet(state)
+        self.vr = VrPanel(state)
         self.log = LogPanel(state)
         self.problems = ProblemPresenter(self)
         self.docks: dict[str, QDockWidget] = {}
@@ -101,11 +103,12 @@ class MainWindow(QMainWindow):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._dock("Live plots", self.plots, Area.RightDockWidgetArea)
         bottom = [
-            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Jobs", "Keyboard"))
+            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Jobs", "Keyboard", "VR"))
             for title, widget in (
                 ("Data set", self.browser),
                 ("Jobs", self.jobs),
                 ("Keyboard", self.cheat_sheet),
+                ("VR", self.vr),
                 ("Log", self.log),
             )
         ]

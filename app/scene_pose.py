@@ -24,6 +24,9 @@ class Ghosts:
     "(P, 4) x, y, z, yaw of planned soles"
     footstep_side: Array | None = None
     "(P,) 0 left, 1 right; negative: no footstep"
+    asked_pose_w: Array | None = None
+    "(2, 7) hand frames that an operator asks for, or would when taking over; NaN: not tracked"
+    asked_reachable: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)

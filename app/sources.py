@@ -27,7 +27,7 @@ TASKS: tuple[Choice, ...] = (
 SOURCES: tuple[Choice, ...] = (
     Choice("heuristic", "Heuristic planner", "Press Start: the robot walks to the table and lifts the box by itself."),
     Choice("keyboard", "Keyboard", "Press Start, click the picture, then drive with the keys of the cheat sheet (F2)."),
-    Choice("", "VR headset", "Not in this version: needs OpenXR and a headset with controllers."),
+    Choice("vr", "VR headset", "Put the headset on, press Start, squeeze a grip: that hand follows yours (tab VR)."),
     Choice("", "Gamepad", "Not in this version."),
     Choice("", "Diffusion policy", "Not in this version: needs a trained checkpoint."),
 )

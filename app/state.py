@@ -369,7 +369,8 @@ class AppState(QObject):
 
 def pose_from_telemetry(t: Telemetry) -> ScenePose:
     """What telemetry says about the picture."""
-    ghosts = Ghosts(t.command_hand_poses_w, t.planned_steps_w, t.planned_sides)
+    asked = (t.vr.preview_w, t.vr.reachable) if t.vr is not None else (None, (False, False))
+    ghosts = Ghosts(t.command_hand_poses_w, t.planned_steps_w, t.planned_sides, *asked)
     return ScenePose(
         base_pos_w=t.base_pose_w[:3],
         base_quat_w=t.base_pose_w[3:],

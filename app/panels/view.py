@@ -19,13 +19,26 @@ from app.widgets.scene_view import SceneView
 from core.backends.mujoco_scene import compile_scene
 from core.tasks.scene import Scene
 from core.teleop.keyboard import MOTION_KEYS
-from trainer.session.messages import RecordAction
+from trainer.session.messages import RecordAction, Telemetry, VrView
 
 EMPTY_SCENE = Scene("empty")
 SLIDER_STEPS = 10_000
 LATE_LOOP_HZ = 47.0
 RECORD_KEYS: dict[str, RecordAction] = {"r": "start", "return": "keep", "delete": "discard", "z": "undo"}
 "Keys of the group 'session' in core.teleop.keyboard; the stops are seen by app.stop_keys"
+
+
+def operator_line(vr: VrView, telemetry: Telemetry) -> str:
+    """The head-up line of a VR session."""
+    recording = {
+        "recording": f"● recording {0.1 * telemetry.recorded_samples:.0f} s",
+        "armed": "records the next episode",
+        "finished": "keep (A) or discard (B)?",
+        "off": "not recording",
+    }[telemetry.recording]
+    hands = f"left: {vr.hands[0]} · right: {vr.hands[1]}"
+    kept = f"{telemetry.recorded_episodes} kept"
+    return " │ ".join(part for part in (vr.line or vr.text, hands, recording, kept) if part)
 
 
 class ViewPanel(QWidget):
@@ -41,6 +54,7 @@ class ViewPanel(QWidget):
         self._was_running = False
         self.view = SceneView()
         self.banner = yielding("", "banner", "view_banner", left=True)
+        self.operator_line = yielding("", "banner", "operator_line", left=True)
         self.rate = label("", "muted", "view_rate")
         self.follow = _tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
         self.ghosts = _tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
@@ -62,9 +76,11 @@ class ViewPanel(QWidget):
         inner = QVBoxLayout(self._frame)
         inner.setContentsMargins(*[METRICS.frame] * 4)
         inner.addWidget(self.view)
+        layout.addWidget(self.operator_line)
         layout.addWidget(self._frame, 1)
         layout.addWidget(self.banner)
         layout.addWidget(self.replay_bar)
+        self.operator_line.hide()
         self.banner.hide()
         self.replay_bar.hide()
 
@@ -115,8 +131,17 @@ class ViewPanel(QWidget):
             pose = self._state.pose()
             if pose is not None and pose is not self.view.pose:
                 self.view.set_pose(pose)
+        self._show_operator_line()
         if self._ticks % 15 == 0:
             self.rate.setText(f"{self.view.rate_hz:.0f} fps")
+
+    def _show_operator_line(self) -> None:
+        """What a person with the headset lifted needs to read: what was done, and what each hand waits for."""
+        telemetry = self._state.telemetry
+        vr = telemetry.vr if telemetry is not None else None
+        self.operator_line.setVisible(vr is not None)  # a row of its own: a text that comes and goes moves no picture
+        if vr is not None and telemetry is not None:
+            self.operator_line.setText(operator_line(vr, telemetry))
 
     def _is_drawn(self) -> bool:
         """Whether this tick draws. A processor that draws must leave time for the controllers: 20 pictures a second

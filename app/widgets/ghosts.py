@@ -16,6 +16,9 @@ AXIS_RGBA: tuple[Rgba, ...] = ((0.92, 0.22, 0.22, 1.0), (0.20, 0.72, 0.30, 1.0),
 SIDE_RGBA: tuple[Rgba, ...] = ((0.25, 0.55, 1.0, 0.45), (1.0, 0.50, 0.15, 0.45))
 "left blue, right orange"
 PALM_HALF_SIZE_M = (0.055, 0.010, 0.035)
+ASKED_HALF_SIZE_M = (0.065, 0.006, 0.045)
+REACH_RGBA: tuple[Rgba, Rgba] = ((0.95, 0.20, 0.20, 0.35), (0.25, 0.85, 0.40, 0.35))
+"out of reach, within reach"
 SOLE_HALF_SIZE_M = (0.112, 0.050, 0.004)
 SOLE_CENTRE_X_M = 0.0101
 "Sole box of core.t1.collision, thinned"
@@ -25,6 +28,8 @@ def add_ghosts(scene: mujoco.MjvScene, ghosts: Ghosts) -> None:
     """Add what is commanded to a scene that has just been updated."""
     if ghosts.hand_pose_w is not None:
         _add_hands(scene, ghosts.hand_pose_w)
+    if ghosts.asked_pose_w is not None:
+        _add_asked(scene, ghosts.asked_pose_w, ghosts.asked_reachable)
     _add_footsteps(scene, ghosts)
 
 
@@ -35,6 +40,15 @@ def _add_hands(scene: mujoco.MjvScene, hand_pose_w: Array) -> None:
         rotation = matrix_from_quat(pose[3:])
         _add_box(scene, PALM_HALF_SIZE_M, pose[:3], rotation, rgba)
         _add_axes(scene, pose[:3], rotation)
+
+
+def _add_asked(scene: mujoco.MjvScene, pose_w: Array, reachable: tuple[bool, bool]) -> None:
+    """Where the operator's hands are on the robot: green within reach, red beyond."""
+    for pose, reached in zip(pose_w, reachable):
+        if np.isfinite(pose).all():
+            rotation = matrix_from_quat(pose[3:])
+            _add_box(scene, ASKED_HALF_SIZE_M, pose[:3], rotation, REACH_RGBA[reached])
+            _add_axes(scene, pose[:3], rotation)
 
 
 def _add_footsteps(scene: mujoco.MjvScene, ghosts: Ghosts) -> None:

@@ -13,12 +13,16 @@ import torch
 from core.clock import Rate
 from core.control.safety import SafetyFilter
 from core.control.stop import StopLatch, StopLevel
+from core.planners.base import Source
 from core.recording import dataset_spec
 from core.rl.checkpoint import CheckpointError
-from core.rollout import Controller, EpisodeEnd, Observer, Rollout
+from core.rollout import Controller, EpisodeEnd, EpisodeStart, Observer, Rollout
+from core.tasks.base import Task
 from core.tasks.catalogue import make_task
 from core.tasks.scene import Scene
 from core.teleop.keyboard import KeyboardDevice
+from core.teleop.presses import Action
+from core.teleop.xr_tape import TapeHeader
 from core.types import CONTROL_PERIOD_S
 from trainer.runs import software_version
 from trainer.session.messages import (
@@ -60,6 +64,7 @@ from trainer.session.telemetry import (
     Tally,
     build_telemetry,
 )
+from trainer.session.vr import MakeInput, Vr, start_process
 
 LoadController = Callable[[str, str, int], Controller]
 WORLD = torch.tensor([0])
@@ -109,11 +114,11 @@ class World:
         self.rollout = Rollout(
             self.task,
             self.backend,
-            make_source(config.source, self.task, config.safety, session.keyboard, session.now),
+            session.make_source(config, self.task),
             SafetyFilter(safety_limits(config.safety)),
             controller,
             session.next_seed,
-            (self.tally, self.recorder, _EndReporter(session)),
+            (self.tally, self.recorder, session.vr, session.vr.latency, _EndReporter(session)),
             session.stop,
             session.pulse.reason,
             session.now,
@@ -148,10 +153,12 @@ class LiveSession:
         load: LoadController = load_controller,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        make_input: MakeInput = start_process,
     ) -> None:
-        self.emit = emit
+        self._emit = emit
         self.now = now
         self.stop = StopLatch(now)
+        self.vr = Vr(self.stop, now, make_input)
         self.pulse = Pulse(now=now)
         self.keyboard = KeyboardDevice(now)
         self.state: SessionState = "unconfigured"
@@ -171,6 +178,12 @@ class LiveSession:
         self._stepping = False
         self._stop_told = StopLevel.NONE
         self._ending = threading.Event()
+
+    def emit(self, event: WorkerEvent) -> None:
+        """Tell the window and, with a headset, the operator's hands."""
+        self._emit(event)
+        if self.config.source == "vr":
+            self.vr.feel.heard(event)
 
     # ------------------------------------------------------------------ messages
 
@@ -269,14 +282,14 @@ class LiveSession:
         assert self.world is not None
         old, self._pending = self.config, None
         try:
-            source = make_source(config.source, self.world.task, config.safety, self.keyboard, self.now)
+            source = self.make_source(config, self.world.task)
             limits = safety_limits(config.safety)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.emit(SessionError(f"cannot change the session: {error}", "choose another source"))
             return
         self.config = config
         rollout = self.world.rollout
-        if fresh or (config.source, config.safety) != (old.source, old.safety):
+        if fresh or (config.source, config.safety, config.vr) != (old.source, old.safety, old.vr):
             rollout.source, rollout.safety.limits = source, limits
             if bool(rollout.active[0]):
                 source.reset(WORLD, rollout.state)
@@ -289,6 +302,20 @@ class LiveSession:
         if fresh or _recording(config) != _recording(old):
             self.world.recorder.configure(self._target(config), config.auto_record, config.label)
         self.world.recorder.label = config.label
+
+    def make_source(self, config: Configure, task: Task) -> Source:
+        """The source of a config; the headset's process runs while it is the operator's."""
+        if config.source != "vr":
+            self.vr.close()
+
+        def describe(start: EpisodeStart) -> TapeHeader:
+            c = self.config
+            return TapeHeader(
+                c.task, start.seed, c.backend, c.safety, c.controller, self.vr.operator.scale, software_version()
+            )
+
+        use_vr = lambda: self.vr.use(config.vr, describe)  # noqa: E731  # only where it is asked for
+        return make_source(config.source, task, config.safety, self.keyboard, self.now, use_vr)
 
     def _target(self, config: Configure) -> RecordingTarget | None:
         if config.dataset is None or self.world is None:
@@ -397,6 +424,7 @@ class LiveSession:
     def tick(self) -> None:
         """Handle what was sent, then one control period (paced in real time), or a short wait where nothing runs."""
         self._drain()
+        self._obey_operator()
         if not self._stepping or self.world is None:
             self._confirm_stop_at_rest()
             self._wait_for_message()
@@ -409,6 +437,37 @@ class LiveSession:
         self._after_step(self.world)
         if self.config.realtime:
             self.rate.wait()
+
+    def _obey_operator(self) -> None:
+        """What the buttons of the controllers ask for."""
+        if self.config.source != "vr" or self.world is None:
+            return
+        for action in self.vr.requests():
+            self._obey(action, self.world.recorder)
+
+    def _obey(self, action: Action, recorder: LiveRecorder) -> None:
+        undecided = not recorder.auto and recorder.state in ("recording", "finished")
+        match action:
+            case "record":
+                recorder.act("keep" if recorder.state in ("recording", "finished") else "start")
+            case "discard" | "undo":
+                recorder.act(action)
+            case "again":
+                self._record(Record("again"))
+            case "next" if undecided:
+                self.emit(SessionError("the recording is not decided", "keep it (A) or discard it (B) first"))
+            case "next":
+                self._reset()
+                self._start()
+            case "start_or_pause":
+                self._control(Control({"running": "pause", "paused": "resume"}.get(self.state, "start")))  # type: ignore[arg-type]
+            case "clear_soft_stop":
+                if self.stop.level == StopLevel.SOFT:  # a hard one is cleared where the robot is seen: in the window
+                    self.stop.clear()
+            case "home" | "calibrate" | "soft_stop" | "hard_stop":
+                pass  # done by the operator's device, which does not wait for the loop
+            case _:
+                assert_never(action)
 
     def _drain(self) -> None:
         while True:
@@ -427,6 +486,8 @@ class LiveSession:
     def _after_step(self, world: World) -> None:
         rollout = world.rollout
         self.meter.tick(rollout)
+        if self.config.source == "vr":
+            self.vr.after_step(rollout)
         world.foot.tick(getattr(world.controller, "footsteps", None), rollout.state)
         if rollout.stop_obeyed != self._stop_told:
             self._tell_stop(rollout.stop_obeyed, rollout.stop_obeyed_s)
@@ -469,9 +530,9 @@ class LiveSession:
             return None
         view = SessionView(self.state, world.recorder.state, world.recorder.samples, world.recorder.thread.episodes)
         steps = getattr(world.controller, "footsteps", None)
-        return build_telemetry(
-            world.rollout, world.scene, world.tally, world.foot, steps, self.meter.stats(self.rate), view
-        )
+        loop = self.meter.stats(self.rate)
+        vr = self.vr.view(world.rollout, loop) if self.config.source == "vr" else None
+        return build_telemetry(world.rollout, world.scene, world.tally, world.foot, steps, loop, view, vr)
 
     def close_world(self) -> None:
         """Release what was built. A recording that is open is recovered by the next writer of its data set."""
@@ -482,6 +543,7 @@ class LiveSession:
     def close(self) -> None:
         """End the session. Safe to call twice."""
         self._stepping = False
+        self.vr.close()
         self.close_world()
         self._enter("ended")
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from core.tasks.scene import Scene
+from core.teleop.xr_settings import VrSettings
 from trainer.typed_json import DecodeError, from_json, to_json
 
 PROTOCOL_VERSION = 1
@@ -57,7 +58,7 @@ class Configure:
     task: str = "box_pickup"
     "name of the task"
     source: str = "heuristic"
-    "who commands: heuristic or keyboard"
+    "who commands: heuristic, keyboard or vr"
     backend: str = "mujoco"
     "mujoco; fake has no physics and serves tests"
     seed: int = 0
@@ -80,6 +81,8 @@ class Configure:
     "label of the episodes to come"
     controller: Literal["learned", "ik_arms"] = "learned"
     "learned: both trained controllers; ik_arms: legs as trained, arms by inverse kinematics"
+    vr: VrSettings = field(default_factory=VrSettings)
+    "of the source vr"
 
 
 SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
@@ -237,6 +240,60 @@ class LoopStats:
 
 
 @dataclass(frozen=True)
+class VrLatency:
+    """Where the time goes between the operator's hand and the joint targets."""
+
+    sample_ms: float
+    "age of the sample when the command was made of it: tracking, the network's share that the runtime knows, waiting"
+    mapper_ms: float
+    loop_ms: float
+    "safety filter"
+    controller_ms: float
+    p50_ms: float
+    "from the moment of the pose to the command sent, over the last 20 s"
+    p99_ms: float
+    limit_ms: float
+    "above this the robot holds"
+
+
+@dataclass(frozen=True)
+class VrView:
+    """The operator with the headset. Pairs are left, right."""
+
+    state: str
+    "see core.teleop.xr_link.XrState"
+    text: str
+    "what is the case where it does not run"
+    remedy: str
+    runtime: str
+    headset: str
+    controllers: tuple[str, str]
+    rate_hz: float
+    hands: tuple[str, str]
+    "see core.teleop.clutch.HandState"
+    why: tuple[str, str]
+    "why each clutch was dropped last, '' when the operator let go"
+    walking: bool
+    "the sticks may move the robot"
+    scale: float
+    "robot's motion over the operator's"
+    line: str
+    "what the operator should read now, '' for nothing"
+    buttons: tuple[int, int]
+    "core.teleop.xr_sample.Button"
+    triggers: tuple[float, float]
+    squeezes: tuple[float, float]
+    sticks: tuple[float, float, float, float]
+    "left x, y, right x, y"
+    latency: VrLatency
+    preview_w: np.ndarray
+    "(2, 7) hand frames that the operator asks for, or would when taking over; NaN where not tracked"
+    reachable: tuple[bool, bool]
+    recording_input: bool
+    "the raw input is being written to a file"
+
+
+@dataclass(frozen=True)
 class Telemetry:
     """The state at one control period, world 0. Poses are 7 numbers: position (m), quaternion wxyz; float32 arrays."""
 
@@ -295,6 +352,8 @@ class Telemetry:
     interventions: dict[str, int]
     "safety interventions by kind since the session began, every kind listed"
     loop: LoopStats = field(default_factory=LoopStats)
+    vr: VrView | None = None
+    "None unless the source is vr"
 
 
 ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | Heartbeat

@@ -12,13 +12,13 @@ from core.planners.base import SPEEDS, Source
 from core.rollout import Controller
 from core.tasks.base import Task
 from core.teleop.keyboard import KeyboardDevice
-from core.teleop.mapper import MapperConfig, OperatorSource, TeleopMapper
+from core.teleop.mapper import Device, MapperConfig, OperatorSource, TeleopMapper
 from core.types import Command, JointTarget, WorldState
 
 BACKENDS = ("mujoco", "fake")
-SOURCES = ("heuristic", "keyboard")
+SOURCES = ("heuristic", "keyboard", "vr")
 CONTROLLERS = ("learned", "ik_arms")
-OPERATED = ("keyboard",)
+OPERATED = ("keyboard", "vr")
 """Sources that are a person."""
 OPERATOR_TIME_LIMIT_S = 300.0
 """A person needs longer than a planner."""
@@ -53,15 +53,22 @@ def safety_limits(preset: str) -> SafetyLimits:
 
 
 def make_source(
-    name: str, task: Task, preset: str, keyboard: KeyboardDevice, now: Callable[[], float] = time.monotonic
+    name: str,
+    task: Task,
+    preset: str,
+    keyboard: KeyboardDevice,
+    now: Callable[[], float] = time.monotonic,
+    use_vr: Callable[[], Device] | None = None,
 ) -> Source:
-    """A source within the limits of a preset; `now` is the clock of the keyboard. Raises ValueError naming all."""
+    """A source within the limits of a preset; `now` is the clock of the operator. Raises ValueError naming all."""
     limits = safety_limits(preset)
     match name:
         case "heuristic":
             return make_heuristic(task, preset)
         case "keyboard":
             return OperatorSource("keyboard", keyboard, TeleopMapper(MapperConfig.within(limits), limits), now)
+        case "vr" if use_vr is not None:
+            return OperatorSource("vr", use_vr(), TeleopMapper(MapperConfig.within(limits), limits), now)
     raise ValueError(f"source {name!r} does not exist; known: {', '.join(SOURCES)}")
 
 

@@ -17,7 +17,7 @@ from core.rigid import quat_from_yaw, quat_mul, quat_rotate, quat_rotate_inv, ro
 from core.rollout import CommandSent, EpisodeEnd, EpisodeStart, Observer, Rollout
 from core.tasks.scene import Scene
 from core.types import WorldState
-from trainer.session.messages import LoopStats, RecordingState, SessionState, StopState, Telemetry
+from trainer.session.messages import LoopStats, RecordingState, SessionState, StopState, Telemetry, VrView
 
 STOP_STATES: dict[StopLevel, StopState] = {StopLevel.NONE: "none", StopLevel.SOFT: "soft", StopLevel.HARD: "hard"}
 WINDOW_TICKS = 50
@@ -119,7 +119,7 @@ ABANDONED = ("reset", "reconfigured", "quit")
 
 def build_telemetry(
     rollout: Rollout, scene: Scene, tally: Tally, foot: FootMeter, steps: FootstepCommand | None, loop: LoopStats,
-    view: SessionView,
+    view: SessionView, vr: VrView | None = None,
 ) -> Telemetry:  # fmt: skip
     """World 0 now."""
     state, sent = rollout.state, rollout.safety.sent
@@ -163,6 +163,7 @@ def build_telemetry(
         foot_error_m=foot.error_m,
         interventions=dict(tally.interventions),
         loop=loop,
+        vr=vr,
     )
 
 
