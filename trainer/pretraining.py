@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def prepare(config: Config, run: Run, device: torch.device, resumed: bool) -> Le
     dataset = Dataset(config.dataset)
     listed = run.path / DATA_FILE
     uuids = json.loads(listed.read_text()) if resumed else None
-    recording = read_recording(dataset, config.episodes, config.successes_only, uuids)
+    recording = read_recording(dataset, config.episodes, config.successes_only, uuids, config.teleoperated)
     write_atomically(listed, json.dumps([info.uuid for info in recording.infos]))
     layout = PlannerLayout.of_dataset(recording.spec)
     observations, actions = (n.to(device) for n in fit_normalizers(recording))
@@ -82,6 +83,7 @@ def prepare(config: Config, run: Run, device: torch.device, resumed: bool) -> Le
     facts = {
         "dataset": str(config.dataset),
         "episodes": len(recording.lengths),
+        "sources": dict(Counter(info.source for info in recording.infos)),
         "samples": int(recording.lengths.sum()),
         "parameters": sum(p.numel() for p in learner.averaged.parameters()),
         "constant_observations": observations.constant_columns(layout.observation_components()),

@@ -34,15 +34,26 @@ class Recording:
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
 
 
+TELEOPERATED_SOURCES = ("vr", "keyboard", "gamepad")
+"""Values of an episode's source that are a person."""
+
+
 def read_recording(
-    dataset: Dataset, episodes: int | None = None, successes_only: bool = True, uuids: Sequence[str] | None = None
+    dataset: Dataset,
+    episodes: int | None = None,
+    successes_only: bool = True,
+    uuids: Sequence[str] | None = None,
+    teleoperated: int | None = None,
 ) -> Recording:
     """Episodes of a data set in memory: the first ones, or exactly those with some uuids, in that order.
 
-    Only successes by default, as in the paper (B53). Raises DatasetError when there are fewer than asked for.
+    teleoperated: so many of them by a person, the others by a planner (paper: 50 and heuristics, B49, B50); None: as
+    they come. Only successes by default, as in the paper (B53). Raises DatasetError when there are too few.
     """
     first = uuids is None
-    chosen = first_episodes(dataset, episodes, successes_only) if first else _episodes_with(dataset, uuids)
+    chosen = (
+        first_episodes(dataset, episodes, successes_only, teleoperated) if first else _episodes_with(dataset, uuids)
+    )
     spec = dataset.spec
     names = [f"obs/{name}" for name in spec.observation_sizes]
     observations, actions = [], []
@@ -59,10 +70,23 @@ def read_recording(
     )
 
 
-def first_episodes(dataset: Dataset, count: int | None, successes_only: bool) -> list[Episode]:
+def first_episodes(
+    dataset: Dataset, count: int | None, successes_only: bool, teleoperated: int | None = None
+) -> list[Episode]:
     """The first episodes that can be learned from; None: all. Raises DatasetError when there are not so many."""
     chosen = [e for e in dataset if (e.info.success or not successes_only) and e.info.num_samples > 0]
     what = "successful episodes" if successes_only else "episodes"
+    if teleoperated is not None:
+        people = [e for e in chosen if e.info.source in TELEOPERATED_SOURCES]
+        if len(people) < teleoperated:
+            raise DatasetError(
+                f"{dataset.path} has {len(people)} {what} by a person (source {', '.join(TELEOPERATED_SOURCES)}), "
+                f"{teleoperated} are needed: teleoperate more, or merge a data set that has them"
+            )
+        left_out = {id(e) for e in people[teleoperated:]}
+        mixed = [e for e in chosen if id(e) not in left_out]
+        # people first, so that a smaller number of episodes keeps them
+        chosen = sorted(mixed, key=lambda e: e.info.source not in TELEOPERATED_SOURCES)
     if not chosen or (count is not None and len(chosen) < count):
         raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {count or 1} are needed: collect more")
     return chosen[:count]

@@ -21,6 +21,7 @@ from trainer.session.messages import (
     Stop,
     StopChanged,
     Telemetry,
+    VrView,
     WorkerEvent,
 )
 
@@ -39,6 +40,8 @@ class FakeClient:
     def __init__(self) -> None:
         self.sent: list[ClientMessage] = []
         self.closed = False
+        self.vr: VrView | None = None
+        "what a VR session would say"
         self._alive = False
         self._events: list[WorkerEvent] = []
         self._settings = Configure()
@@ -183,4 +186,5 @@ class FakeClient:
             foot_error_m=0.012 + 0.004 * np.sin(t),
             interventions={"speed": 2 if t > 5 else 0, "workspace": 0},
             loop=LoopStats(50.0, 0, 12.0, 0.3, 0.1, 2.5, 4.0),
+            vr=self.vr if self._settings.source == "vr" else None,
         )

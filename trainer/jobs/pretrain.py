@@ -22,6 +22,8 @@ class Config:
     "continue this run folder with its own config; all other options are ignored"
     episodes: int | None = None
     "learn from so many episodes, the first ones of the data set; none: from all"
+    teleoperated: int | None = None
+    "so many of these episodes by a person (source vr or keyboard), the others by a planner; none: as they come"
     successes_only: bool = True
     "leave failed episodes out"
     validation_fraction: float = 0.1
@@ -51,6 +53,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.episodes is not None and self.episodes < 1:
             raise ValueError(f"episodes must be at least 1, got {self.episodes}")
+        if self.teleoperated is not None and not 0 <= self.teleoperated <= (self.episodes or self.teleoperated):
+            raise ValueError(f"teleoperated must be 0 to episodes, got {self.teleoperated} of {self.episodes}")
         if not 0.0 <= self.validation_fraction < 1.0:
             raise ValueError(f"validation_fraction must lie in [0, 1), got {self.validation_fraction}")
         if self.validate_every < 1:
@@ -69,8 +73,10 @@ PRESETS: dict[str, Config] = {
         evaluate_episodes=100,
         evaluate_every=10_000,
     ),
+    "mixed": Config(teleoperated=50, learner=LearnerConfig(steps=6000)),
 }
-"""quick: 50 demonstrations in minutes on two cores; paper: 1000 demonstrations, hours."""
+"""quick: 50 demonstrations in minutes on two cores; paper: 1000 demonstrations, hours; mixed: 50 teleoperated ones and
+every heuristic one of the data set."""
 
 
 def main(config: Config) -> int:

@@ -58,7 +58,7 @@ def make_start(sample, seed=0, **changes):
 def record(writer, count=20, seed=0, success=True, **finish):
     """One whole episode; returns its info and samples."""
     samples = make_samples(count, seed, spec=writer.spec)
-    episode = writer.begin(make_start(samples[0], seed))
+    episode = writer.begin(make_start(samples[0], seed, source=finish.get("source", "heuristic")))
     for sample in samples:
         episode.append(sample)
     return episode.finish(success, finish.get("reason", "lifted"), finish.get("label")), samples

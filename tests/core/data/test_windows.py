@@ -62,6 +62,23 @@ def test_that_a_recording_holds_the_blocks_in_order(tmp_path):
         read_recording(Dataset(tmp_path / "d.hdf5"), 3)
 
 
+def test_that_teleoperated_demonstrations_are_mixed_with_the_planners_in_the_number_asked_for(tmp_path):
+    with DatasetWriter.open(tmp_path / "d.hdf5", make_spec(), create=True) as writer:
+        for seed, source in enumerate(("heuristic", "vr", "heuristic", "keyboard", "vr", "heuristic")):
+            record(writer, 3, seed=seed, source=source)
+    dataset = Dataset(tmp_path / "d.hdf5")
+
+    def sources(**options) -> list[str]:
+        return [info.source for info in read_recording(dataset, **options).infos]
+
+    assert sources(teleoperated=2) == ["vr", "keyboard", *["heuristic"] * 3]
+    assert sources(teleoperated=2, episodes=3) == ["vr", "keyboard", "heuristic"]
+    assert sources(teleoperated=0) == ["heuristic"] * 3
+    assert sources() == ["heuristic", "vr", "heuristic", "keyboard", "vr", "heuristic"]
+    with pytest.raises(DatasetError, match=r"has 3 successful episodes by a person .* 4 are needed"):
+        read_recording(dataset, teleoperated=4)
+
+
 def test_that_coverage_is_one_for_spread_starts_and_small_for_clumped_ones():
     rng = np.random.default_rng(0)
     ranges = [(1.0, 2.0), (-0.5, 0.5), (0.0, 0.2)]
