@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 
 from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS, JOINT_NAMES, SIDES
+from trainer.session.messages import Telemetry
 
 Array = np.ndarray
 _NO_OBJECTS: dict[str, Array] = {}
@@ -107,3 +108,18 @@ def matrix_from_quat(quat: Array) -> Array:
     matrix = np.empty(9)
     mujoco.mju_quat2Mat(matrix, np.asarray(quat, dtype=float))
     return matrix.reshape(3, 3)
+
+
+def pose_of_telemetry(t: Telemetry) -> ScenePose:
+    """What telemetry says about the picture."""
+    asked = (t.vr.preview_w, t.vr.reachable) if t.vr is not None else (None, (False, False))
+    ghosts = Ghosts(t.command_hand_poses_w, t.planned_steps_w, t.planned_sides, *asked)
+    return ScenePose(
+        base_pos_w=t.base_pose_w[:3],
+        base_quat_w=t.base_pose_w[3:],
+        joint_pos=t.joint_pos,
+        gripper_opening=t.gripper_opening,
+        object_pose_w=t.object_poses_w,
+        object_size=t.object_sizes,
+        ghosts=ghosts,
+    )

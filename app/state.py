@@ -11,7 +11,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.library import Library
 from app.problems import Problem
 from app.replay import Replay
-from app.scene_pose import Ghosts, ScenePose
+from app.scene_pose import ScenePose, pose_of_telemetry
 from app.series import LiveSeries
 from app.theme import DARK, Theme
 from core.tasks.scene import Scene
@@ -364,19 +364,4 @@ class AppState(QObject):
         """The pose to draw now: of the replay, else of the newest telemetry, else none."""
         if self.replay is not None:
             return self.replay.pose()
-        return pose_from_telemetry(self.telemetry) if self.telemetry is not None else None
-
-
-def pose_from_telemetry(t: Telemetry) -> ScenePose:
-    """What telemetry says about the picture."""
-    asked = (t.vr.preview_w, t.vr.reachable) if t.vr is not None else (None, (False, False))
-    ghosts = Ghosts(t.command_hand_poses_w, t.planned_steps_w, t.planned_sides, *asked)
-    return ScenePose(
-        base_pos_w=t.base_pose_w[:3],
-        base_quat_w=t.base_pose_w[3:],
-        joint_pos=t.joint_pos,
-        gripper_opening=t.gripper_opening,
-        object_pose_w=t.object_poses_w,
-        object_size=t.object_sizes,
-        ghosts=ghosts,
-    )
+        return pose_of_telemetry(self.telemetry) if self.telemetry is not None else None

@@ -29,13 +29,7 @@ class GlFrames:
         os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
         self._egl = EglContext()
         xr.get_opengl_graphics_requirements_khr(instance, system)  # the runtime insists on being asked
-        kinds = dict(xr.GraphicsBindingEGLMNDX._fields_)  # pointer types of its own
-        self.binding = xr.GraphicsBindingEGLMNDX(
-            get_proc_address=ctypes.cast(self._egl.library.eglGetProcAddress, kinds["get_proc_address"]),
-            display=ctypes.cast(self._egl.display, kinds["display"]),
-            config=ctypes.cast(self._egl.config, kinds["config"]),
-            context=ctypes.cast(self._egl.context, kinds["context"]),
-        )
+        self.binding = egl_binding(self._egl)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._session: Any = None
@@ -84,7 +78,8 @@ class EglContext:
     _CONFIG = (0x3033, 0, 0x3040, 0x0008, 0x3038)  # any surface type, renderable by OpenGL
     _CORE_3_3 = (0x3098, 3, 0x30FB, 3, 0x30FD, 1, 0x3038)
 
-    def __init__(self) -> None:
+    def __init__(self, core: bool = True) -> None:
+        """core: OpenGL 3.3 without the fixed pipeline; else with it. Raises NoGraphicsError."""
         try:
             self.library = ctypes.CDLL("libEGL.so.1")
         except OSError as error:
@@ -101,9 +96,10 @@ class EglContext:
         chosen = (ctypes.c_int * len(self._CONFIG))(*self._CONFIG)
         egl.eglChooseConfig(self.display, chosen, ctypes.byref(self.config), 1, ctypes.byref(count))
         wanted = (ctypes.c_int * len(self._CORE_3_3))(*self._CORE_3_3)
-        self.context = ctypes.c_void_p(egl.eglCreateContext(self.display, self.config, None, wanted))
+        profile = wanted if core else None
+        self.context = ctypes.c_void_p(egl.eglCreateContext(self.display, self.config, None, profile))
         if not self.context:
-            raise NoGraphicsError("EGL gives no OpenGL 3.3 context")
+            raise NoGraphicsError("EGL gives no OpenGL context")
         self.make_current()
 
     def make_current(self) -> None:
@@ -118,3 +114,14 @@ class EglContext:
         """Destroy the context."""
         self.release()
         self.library.eglDestroyContext(self.display, self.context)
+
+
+def egl_binding(egl: EglContext) -> Any:
+    """What a session is told of the context (XR_MNDX_egl_enable)."""
+    kinds = dict(xr.GraphicsBindingEGLMNDX._fields_)  # pointer types of its own
+    return xr.GraphicsBindingEGLMNDX(
+        get_proc_address=ctypes.cast(egl.library.eglGetProcAddress, kinds["get_proc_address"]),
+        display=ctypes.cast(egl.display, kinds["display"]),
+        config=ctypes.cast(egl.config, kinds["config"]),
+        context=ctypes.cast(egl.context, kinds["context"]),
+    )

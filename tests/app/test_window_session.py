@@ -206,12 +206,12 @@ def test_that_an_error_of_the_worker_shows_cause_and_remedy(
 def test_that_unavailable_choices_are_listed_with_the_reason_and_cannot_be_chosen(window: MainWindow) -> None:
     source = window.session.source
     texts = [source.itemText(i) for i in range(source.count())]
-    vr = next(i for i, text in enumerate(texts) if text.startswith("VR headset"))
+    gamepad = next(i for i, text in enumerate(texts) if text.startswith("Gamepad"))
     model = source.model()
     assert model is not None
-    index = model.index(vr, 0)
+    index = model.index(gamepad, 0)
     assert not model.flags(index) & Qt.ItemFlag.ItemIsEnabled
-    assert "OpenXR" in str(model.data(index, Qt.ItemDataRole.ToolTipRole))
+    assert "Not in this version" in str(model.data(index, Qt.ItemDataRole.ToolTipRole))
 
 
 def test_that_settings_reach_the_worker(window: MainWindow, client: FakeClient, qtbot: QtBot) -> None:
