@@ -277,6 +277,7 @@ class MainWindow(QMainWindow):
         self._settings.setValue("arrangement", self.saveState(LAYOUT_VERSION))
         self.stop_keys.close()
         self._state.close()
+        self.vr.close_picture()
         self.jobs.close_worker()
         super().closeEvent(a0)
 

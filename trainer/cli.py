@@ -19,10 +19,10 @@ class Job(NamedTuple):
 
 JOBS: dict[str, Job] = {
     "window": Job("trainer.jobs.window", "open the window (also what no subcommand does)"),
-    "vr": Job("trainer.jobs.vr", "look for the headset and its controllers; run a recorded operator again"),
     "run": Job("trainer.jobs.run", "the live loop without a window: run episodes and print what happens"),
     "collect": Job("trainer.jobs.collect", "record demonstrations, many worlds at once"),
     "dataset": Job("trainer.jobs.dataset", "info, check, replay, merge, trim, delete, undo on recorded data"),
+    "vr": Job("trainer.jobs.vr", "look for the headset and its controllers; run a recorded operator again"),
     "pretrain": Job("trainer.jobs.pretrain", "train a planner on recorded demonstrations"),
     "finetune": Job("trainer.jobs.finetune", "fine-tune a planner in simulation by reinforcement learning (DPPO)"),
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),

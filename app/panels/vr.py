@@ -1,16 +1,29 @@
 """The page of the headset: is there a runtime, what is connected, does every button arrive, how late is everything."""
 
+from collections.abc import Callable
+
 from PyQt6.QtCore import Qt, pyqtSlot
-from PyQt6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.state import AppState
+from app.stereo.eyes import Stand
 from app.theme import METRICS
 from app.widgets.roles import button, label, set_property
+from app.workers.stereo import StereoPicture
 from core.teleop.openxr_runtimes import active_runtime, installed_runtimes
 from core.teleop.presses import BUTTONS, Side
 from core.teleop.xr_sample import Button
 from core.teleop.xr_settings import VrSettings
-from trainer.session.messages import VrView
+from trainer.session.messages import SceneChanged, VrView
 
 STATES = {
     "starting": ("looking for a runtime…", "warning"),
@@ -37,6 +50,11 @@ HOW_TO = (
     "docs/vr.md has the steps."
 )
 INPUT_FOLDER = "data/operator_input"
+PICTURES: tuple[tuple[str, Stand | None], ...] = (
+    ("no picture in the headset", None),
+    ("picture in the headset: from the robot's head", "head"),
+    ("picture in the headset: from behind the robot", "stand"),
+)
 SHOW_EVERY_TICKS = 3
 PERCENT = 100
 
@@ -44,10 +62,11 @@ PERCENT = 100
 class VrPanel(QWidget):
     """Shows `Telemetry.vr`; before the source is VR, what this computer has."""
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, make_picture: Callable[[Stand], StereoPicture] = StereoPicture) -> None:
         super().__init__()
         self.setObjectName("vr_panel")
         self._state = state
+        self._make_picture = make_picture
         self._ticks = 0
         self._checked: set[tuple[Side, Button]] = set()
         self.pill = label("", "pill", "vr_state")
@@ -56,6 +75,9 @@ class VrPanel(QWidget):
         self.found = label("", "muted", "vr_found")
         self.use = button("Use the headset", "primary", "vr_use", "Make VR the source of the session")
         self.record_input = QCheckBox("write the raw input of every episode")
+        self.in_headset = QComboBox()
+        self.picture_says = label("", "muted", "vr_picture_says")
+        self.picture: StereoPicture | None = None
         self.hands: dict[Side, QLabel] = {"left": label("", "", "vr_left"), "right": label("", "", "vr_right")}
         self.bars: dict[tuple[Side, str], QProgressBar] = {}
         self.keys: dict[tuple[Side, Button], QLabel] = {}
@@ -92,6 +114,14 @@ class VrPanel(QWidget):
         self.record_input.setObjectName("vr_record_input")
         self.record_input.setToolTip(f"Files in {INPUT_FOLDER}; refine-dp vr --replay FILE runs the episode again")
         column.addWidget(self.record_input)
+        self.in_headset.setObjectName("vr_in_headset")
+        self.in_headset.setToolTip(
+            "A process of its own draws it; the input does not depend on it. Needs a graphics card"
+        )
+        for text, stand in PICTURES:
+            self.in_headset.addItem(text, stand)
+        column.addWidget(self.in_headset)
+        column.addWidget(self.picture_says)
         column.addStretch(1)
         return column
 
@@ -150,7 +180,9 @@ class VrPanel(QWidget):
     def _connect(self) -> None:
         self.use.clicked.connect(lambda: self._state.configure(source="vr"))
         self.record_input.toggled.connect(self._on_record_toggled)
+        self.in_headset.activated.connect(self._on_picture_chosen)
         self._state.ticked.connect(self._on_ticked)
+        self._state.scene_changed.connect(self._show_scene)
         self._state.session_changed.connect(self._show)
 
     @pyqtSlot(bool)
@@ -159,11 +191,43 @@ class VrPanel(QWidget):
         folder = INPUT_FOLDER if on else None
         self._state.configure(vr=VrSettings(vr.lookahead_ms, vr.latency_limit_ms, folder, vr.replay))
 
+    # ------------------------------------------------------------------ the picture in the headset
+
+    @pyqtSlot(int)
+    def _on_picture_chosen(self, _: int) -> None:
+        self.close_picture()
+        stand = self.in_headset.currentData()
+        if stand:
+            self.picture = self._make_picture(stand)
+            self._show_scene()
+
+    @pyqtSlot()
+    def _show_scene(self) -> None:
+        state = self._state
+        if self.picture is not None and state.scene is not None:
+            self.picture.show_scene(SceneChanged(state.scene, state.settings.task, state.time_limit_s))
+
+    def close_picture(self) -> None:
+        """End the picture process, if there is one."""
+        picture, self.picture = self.picture, None
+        if picture is not None:
+            picture.close()
+        self.picture_says.setText("")
+
+    def _feed_picture(self) -> None:
+        if self.picture is None:
+            return
+        if self._state.telemetry is not None:
+            self.picture.show(self._state.telemetry)
+        said = self.picture.lines[-1] if self.picture.lines else "starting…"
+        self.picture_says.setText(said if self.picture.alive else f"the picture process ended: {said}")
+
     # ------------------------------------------------------------------ what changes
 
     @pyqtSlot()
     def _on_ticked(self) -> None:
         self._ticks += 1
+        self._feed_picture()
         if self.isVisible() and self._ticks % SHOW_EVERY_TICKS == 0:
             self._show()
 

@@ -122,3 +122,38 @@ def test_that_the_raw_input_is_recorded_on_request(vr_window: MainWindow, client
     assert client.sent_of(Configure)[-1].vr.record_folder == "data/operator_input"  # type: ignore[union-attr]
     vr_window.vr.record_input.setChecked(False)
     assert client.sent_of(Configure)[-1].vr.record_folder is None  # type: ignore[union-attr]
+
+
+class FakePicture:
+    """Where the picture process would be."""
+
+    def __init__(self, stand: str) -> None:
+        self.stand, self.alive, self.closed = stand, True, False
+        self.lines = ["picture in the headset: 64 x 64 an eye, 72 Hz"]
+        self.scenes, self.shown = [], []
+
+    def show(self, telemetry) -> None:
+        self.shown.append(telemetry)
+
+    def show_scene(self, scene) -> None:
+        self.scenes.append(scene)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_that_the_picture_in_the_headset_gets_scene_and_state_and_ends_when_it_is_no_longer_wanted(
+    vr_window: MainWindow, state: AppState, qtbot: QtBot
+) -> None:
+    page, made = vr_window.vr, []
+    page._make_picture = lambda stand: made.append(FakePicture(stand)) or made[-1]  # type: ignore[assignment,func-returns-value]
+    page.in_headset.setCurrentIndex(2)
+    page.in_headset.activated.emit(2)
+    qtbot.waitUntil(lambda: len(made[0].shown) > 2)
+    assert made[0].stand == "stand"
+    assert [scene.scene for scene in made[0].scenes] == [state.scene]
+    assert page.picture_says.text() == "picture in the headset: 64 x 64 an eye, 72 Hz"
+    page.in_headset.setCurrentIndex(0)
+    page.in_headset.activated.emit(0)
+    assert made[0].closed
+    assert page.picture is None
