@@ -105,6 +105,7 @@ def make_section(numbers: Numbers) -> Section:
     makers: dict[str, Callable[[Numbers], Section]] = {
         "comparison": comparison_section,
         "demonstrations": comparison_section,
+        "curriculum": comparison_section,
         "evaluation": evaluation_section,
     }
     kind = numbers["kind"]
@@ -115,7 +116,11 @@ def make_section(numbers: Numbers) -> Section:
 
 def comparison_section(numbers: Numbers) -> Section:
     """Table and plot of refine-dp compare."""
-    what = "methods" if numbers["kind"] == "comparison" else "success against demonstrations"
+    what = {
+        "comparison": "methods",
+        "demonstrations": "success against demonstrations",
+        "curriculum": "starts that no demonstration saw",
+    }[numbers["kind"]]
     words = f"`refine-dp compare`, {numbers['created'][:10]}, {code_words(numbers['code'])}."
     return Section(f"{numbers['task']}: {what}", f"{markdown_table(numbers)}\n{words}", plot(numbers))
 

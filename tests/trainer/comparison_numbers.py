@@ -45,3 +45,16 @@ def sweep() -> dict[str, Any]:
     rows = [row("dit-10", 20, "dit"), row("dppo-10", 70, "dppo"), row("dit-50", 60, "dit"), row("dppo-50", 95, "dppo")]
     pairs = [pair("dppo-10", "dit-10", 0.5), pair("dppo-50", "dit-50", 0.35)]
     return comparison(kind="demonstrations", rows=rows, paired=pairs)
+
+
+def curriculum() -> dict[str, Any]:
+    """Before, fine-tuned at the widest starts at once, and led there in two iterations."""
+    at_once = [{"iteration": i, "successes": 5, "episodes": 64, "start_share": 1.0} for i in range(3)]
+    led = [{"iteration": i, "successes": 60, "episodes": 64, "start_share": 0.1 * i} for i in range(3)]
+    rows = [
+        row("dit", 7),
+        row("direct", 30, "dppo", training={"demonstrations": 50, "history": at_once}),
+        row("led", 93, "dppo", training={"demonstrations": 50, "history": led}),
+    ]
+    pairs = [pair("led", "dit", 0.86), pair("led", "direct", 0.63)]
+    return comparison(kind="curriculum", rows=rows, paired=pairs)

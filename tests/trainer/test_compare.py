@@ -152,3 +152,16 @@ def test_that_a_mistake_leaves_a_failed_run_that_can_go_on(dataset, tmp_path, ca
     run = only_run(tmp_path)
     assert run.read_status().state == "failed"
     assert "what is done is kept" in capsys.readouterr().out
+
+
+def test_that_the_curriculum_is_compared_at_the_widest_starts(dataset, tmp_path):
+    assert job.main(config(dataset, tmp_path, sweep="curriculum")) == 0
+    run = only_run(tmp_path)
+    result = json.loads((run.path / "comparison.json").read_text())
+    assert result["kind"] == "curriculum"
+    assert [row["key"] for row in result["rows"]] == ["dit", "direct", "led"]
+    assert [pair["second"] for pair in result["paired"]] == ["dit", "direct"]
+    shares = [[entry["start_share"] for entry in row["training"].get("history", [])] for row in result["rows"]]
+    assert shares == [[], [1.0], [0.0]]
+    ranges = [json.loads(path.read_text())["starts"]["radial_m"] for path in run.path.glob("steps/*/*/evaluation.json")]
+    assert ranges == [pytest.approx([0.65, 2.25])] * 3

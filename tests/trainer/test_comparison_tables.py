@@ -8,10 +8,10 @@ import pytest
 
 from tests.trainer import comparison_numbers as made_up
 from trainer.comparison.outputs import paired_numbers, rebuild, time_change, training_facts
-from trainer.comparison.plan import make_plan
-from trainer.comparison.tables import csv_text, markdown_table, plot
+from trainer.comparison.plan import make_plan, step_config
+from trainer.comparison.tables import csv_text, learning_plots, markdown_table, plot
 from trainer.jobs.compare import Config
-from trainer.results_page import add_result, published, with_section, write_results
+from trainer.results_page import add_result, make_section, published, with_section, write_results
 
 
 def words_of(svg: str) -> str:
@@ -171,3 +171,34 @@ def test_that_the_results_page_keeps_what_people_wrote(tmp_path):
     (numbers / "odd.json").write_text(json.dumps({"kind": "weather"}))
     with pytest.raises(ValueError, match="kind 'weather' cannot be shown; known: comparison, demonstrations"):
         write_results(numbers, page, tmp_path / "docs" / "images")
+
+
+def test_that_the_sweep_of_the_curriculum_is_trained_and_measured_where_it_says(tmp_path):
+    plan = make_plan(Config(dataset=tmp_path / "d.hdf5", sweep="curriculum"))
+    assert [step.key for step in plan.steps] == [
+        "pretrain-dit", "evaluate-dit", "finetune-direct", "evaluate-direct", "finetune-led", "evaluate-led"
+    ]  # fmt: skip
+    planners = {row.key: tmp_path for row in plan.rows}
+    made = {step.key: step_config(Config(), step, planners, tmp_path) for step in plan.steps}
+    assert {made[f"evaluate-{key}"].start_scale for key in ("dit", "direct", "led")} == {"maximum"}
+    tuned = [(made[key].start_scale, made[key].curriculum) for key in ("finetune-direct", "finetune-led")]
+    assert tuned == [("maximum", False), ("pretraining", True)]
+    usual = make_plan(Config(dataset=tmp_path / "d.hdf5"))
+    (as_always,) = [step for step in usual.steps if step.key == "evaluate-dit"]
+    assert step_config(Config(), as_always, planners, tmp_path).start_scale == "pretraining"
+
+
+def test_that_the_curriculum_is_compared_with_both_and_its_learning_is_drawn(tmp_path):
+    numbers = made_up.curriculum()
+    table = markdown_table(numbers)
+    assert "+86.0 [+76.0, +96.0]" in table.splitlines()[2]
+    assert "success with the curriculum minus that of the row" in table
+    assert "widest starts" in words_of(plot(numbers))
+    success, width = learning_plots(numbers)
+    assert success.count("<circle") == width.count("<circle") == 6
+    assert "2: 10.0 %" in width
+    assert learning_plots(made_up.comparison()) == []
+    (tmp_path / "comparison.json").write_text(json.dumps(numbers))
+    rebuild(tmp_path, None)
+    assert "Starts: 0 % as in the demonstrations" in (tmp_path / "report.html").read_text()
+    assert "starts that no demonstration saw" in make_section(numbers).title

@@ -17,6 +17,8 @@ from trainer.runs import Run, code_version, write_atomically
 from trainer.typed_json import to_json
 
 NUMBERS_FILE = "comparison.json"
+KINDS = {"none": "comparison", "demonstrations": "demonstrations", "curriculum": "curriculum"}
+"""Sweep -> what the numbers are called in their file."""
 COPIED = (
     "success_rate", "ci95", "episodes", "successes", "task_time_s", "task_time_quartiles_s", "hand_position_error_m",
     "hand_orientation_error_rad", "hand_speed_m_s", "hand_jerk_m_s3", "failures", "executed_steps", "tuned_steps",
@@ -38,7 +40,7 @@ def rebuild(path: Path, report: Path | None) -> None:
     """Tables, plot and page again from the numbers. Raises ValueError when the file holds something else."""
     path = path / NUMBERS_FILE if path.is_dir() else path
     numbers = json.loads(path.read_text())
-    if not isinstance(numbers, dict) or numbers.get("kind") not in ("comparison", "demonstrations"):
+    if not isinstance(numbers, dict) or numbers.get("kind") not in KINDS.values():
         raise ValueError(f"{path} is no result of refine-dp compare: give {NUMBERS_FILE} of its run folder")
     write_tables(numbers, path.parent, report)
 
@@ -63,7 +65,7 @@ def comparison_numbers(config: Config, run: Run, plan: Plan) -> dict[str, Any]:
     rows = [row_numbers(row, evaluations[row.key], run.path, plan) for row in plan.rows]
     return to_json(
         {
-            "kind": "comparison" if config.sweep == "none" else "demonstrations",
+            "kind": KINDS[config.sweep],
             "version": 1,
             "task": config.task,
             "episodes": config.episodes,
@@ -106,6 +108,7 @@ def training_facts(training: dict[str, Any], folder: Path | None = None) -> dict
     if "iterations" in training:
         facts |= {"iterations": whole["iterations"], "best_iteration": training["iterations"]}
         facts["finetune_minutes"] = minutes
+        facts |= {"history": whole["history"]} if "history" in whole else {}
     elif "steps" in training:
         facts |= {"steps": training["steps"], "pretrain_minutes": minutes}
         facts["demonstrations"] = training.get("data", {}).get("episodes")
@@ -118,11 +121,11 @@ def _whole_run(folder: Path | None) -> dict[str, Any]:
     if path is None or not path.is_file():
         return {}
     metadata = read_header(path)["metadata"]
-    return {"iterations": len(metadata["history"]), "wall_s": metadata["wall_s"]}
+    return {"iterations": len(metadata["history"]), "wall_s": metadata["wall_s"], "history": metadata["history"]}
 
 
 def paired_numbers(plan: Plan, evaluations: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """DPPO against every other row; in a sweep, after against before for every number of demonstrations."""
+    """DPPO (the curriculum) against every other row; in the sweep of demonstrations, after against before."""
     keys = pairs_of(plan)
     tests = [compare_paired(*([r["success"] for r in evaluations[key]["results"]] for key in pair)) for pair in keys]
     adjusted = holm([test.p_value for test in tests])
@@ -141,8 +144,9 @@ def paired_numbers(plan: Plan, evaluations: dict[str, dict[str, Any]]) -> list[d
 def pairs_of(plan: Plan) -> list[tuple[str, str]]:
     """Keys of the rows that are compared."""
     keys = [row.key for row in plan.rows]
-    if "dppo" in keys:
-        return [("dppo", key) for key in keys if key != "dppo"]
+    for first in ("dppo", "led"):
+        if first in keys:
+            return [(first, key) for key in keys if key != first]
     return [(row.key, row.base) for row in plan.rows if row.base in keys]
 
 

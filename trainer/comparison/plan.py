@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
+from core.tasks.start_scale import MAXIMUM, PRETRAINING
 from trainer.jobs import evaluate, finetune, pretrain
 from trainer.jobs.compare import Config, RowName
 
@@ -29,6 +30,10 @@ class Row:
     demonstrations: int
     base: str | None
     "key of the pre-trained planner that it begins with; None: it is pre-trained itself"
+    start_scale: str = PRETRAINING
+    "where its episodes begin, in fine-tuning and evaluation"
+    curriculum: bool = False
+    "in fine-tuning they begin as in the demonstrations and are led there"
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """Rows and steps. Raises ValueError for a given planner that is of no row, and when a data set is missing."""
-    rows = sweep_rows(config) if config.sweep == "demonstrations" else method_rows(config)
+    rows = rows_of(config)
     given = given_planners(config, rows)
     shown = [row for row in rows if is_shown(row, config)]
     steps: list[Step] = []
@@ -91,6 +96,19 @@ def is_shown(row: Row, config: Config) -> bool:
     return config.sweep != "none" or row.method in config.rows
 
 
+def rows_of(config: Config) -> list[Row]:
+    """Of the methods, or of a sweep."""
+    match config.sweep:
+        case "none":
+            return method_rows(config)
+        case "demonstrations":
+            return sweep_rows(config)
+        case "curriculum":
+            return curriculum_rows(config)
+        case _:
+            assert_never(config.sweep)
+
+
 def method_rows(config: Config) -> list[Row]:
     """One row a method, in the order of the labels; the pre-trained ones that others begin with are always there."""
     bases: dict[RowName, str] = {"mlp-ft": "mlp", "residual": "dit", "dppo": "dit", "scratch": "dit"}
@@ -105,6 +123,16 @@ def sweep_rows(config: Config) -> list[Row]:
         after = Row(f"dppo-{count}", f"DPPO, {count} demonstrations", "dppo", count, before.key)
         rows += [before, after]
     return rows
+
+
+def curriculum_rows(config: Config) -> list[Row]:
+    """At the widest starts (B104-B106): before fine-tuning, fine-tuned there at once, and led there."""
+    count = config.demonstrations
+    return [
+        Row("dit", "DiT, pre-trained", "dit", count, None, MAXIMUM),
+        Row("direct", "DPPO, widest starts at once", "dppo", count, "dit", MAXIMUM),
+        Row("led", "DPPO, curriculum of starts", "dppo", count, "dit", MAXIMUM, curriculum=True),
+    ]
 
 
 def given_planners(config: Config, rows: list[Row]) -> dict[str, Path]:
@@ -130,7 +158,7 @@ def step_config(config: Config, step: Step, planners: dict[str, Path], folder: P
             assert step.row.base is not None
             return finetune_config(config, step.row, planners[step.row.base], folder)
         case "evaluate":
-            return evaluate_config(config, planners[step.row.key], folder)
+            return evaluate_config(config, step.row, planners[step.row.key], folder)
         case _:
             assert_never(step.kind)
 
@@ -166,6 +194,8 @@ def finetune_config(config: Config, row: Row, start: Path, folder: Path) -> fine
         iterations=config.iterations or base.iterations,
         worlds=config.finetune_worlds or base.worlds,
         max_minutes=config.max_minutes or base.max_minutes,
+        start_scale=PRETRAINING if row.curriculum else row.start_scale,
+        curriculum=row.curriculum,
         evaluate_episodes=0,
         seed=config.training_seed,
         backend=config.backend,
@@ -176,7 +206,7 @@ def finetune_config(config: Config, row: Row, start: Path, folder: Path) -> fine
     )
 
 
-def evaluate_config(config: Config, planner: Path, folder: Path) -> evaluate.Config:
+def evaluate_config(config: Config, row: Row, planner: Path, folder: Path) -> evaluate.Config:
     """The same seeds for every row."""
     return evaluate.Config(
         checkpoint=planner,
@@ -184,6 +214,7 @@ def evaluate_config(config: Config, planner: Path, folder: Path) -> evaluate.Con
         episodes=config.episodes,
         seed=config.seed,
         worlds=config.worlds,
+        start_scale=row.start_scale,
         backend=config.backend,
         controller=config.controller,
         runs=folder,

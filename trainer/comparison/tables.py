@@ -5,11 +5,13 @@ import io
 from typing import Any
 
 from core.paired import format_p
+from core.statistics import wilson_interval
 from trainer.report import charts
 from trainer.report.evaluation_page import bar, rate_text, time_text
 
 Numbers = dict[str, Any]
 
+WIDEST = "distance, bearing and heading at 320, 125 and 600 % of the demonstrations' ranges"
 HEAD = (
     "planner", "demonstrations", "success [95 %]", "difference to it", "p (exact, Holm)", "task time s (quartiles)",
     "time change", "hands off mm", "fell / missed / dropped / time", "training min",
@@ -29,6 +31,10 @@ def explanation(numbers: Numbers) -> str:
     seeds = f"{first} to {first + count - 1}"
     if numbers["kind"] == "comparison":
         against = "*Difference to it*: success of DPPO minus that of the row"
+    elif numbers["kind"] == "curriculum":
+        against = (
+            f"All start at the widest ({WIDEST}). *Difference to it*: success with the curriculum minus that of the row"
+        )
     else:
         against = "*Difference to it*: success after fine-tuning minus before, with the same demonstrations"
     notes = "".join(f" {row['label']} ended early: {row['note']}." for row in numbers["rows"] if row["note"])
@@ -47,8 +53,8 @@ def table_rows(numbers: Numbers) -> list[tuple[str, ...]]:
 
 
 def pair_row(numbers: Numbers, pair: Numbers) -> str:
-    """The row in which a paired test stands: the one that DPPO is compared with; in a sweep the fine-tuned one."""
-    return pair["second"] if numbers["kind"] == "comparison" else pair["first"]
+    """The row in which a paired test stands: what DPPO is compared with; in a sweep of demonstrations DPPO itself."""
+    return pair["first"] if numbers["kind"] == "demonstrations" else pair["second"]
 
 
 def _cells(row: Numbers, pair: Numbers | None) -> tuple[str, ...]:
@@ -115,8 +121,9 @@ def _csv_line(row: Numbers, pair: Numbers) -> dict[str, Any]:
 
 def plot(numbers: Numbers) -> str:
     """Bars of the methods (as Fig. 4 of the paper), or success against demonstrations (as Fig. 7). SVG."""
-    title = f"Success, {numbers['task']}, {numbers['episodes']} episodes each"
-    if numbers["kind"] == "comparison":
+    starts = ", widest starts" if numbers["kind"] == "curriculum" else ""
+    title = f"Success, {numbers['task']}{starts}, {numbers['episodes']} episodes each"
+    if numbers["kind"] != "demonstrations":
         return charts.success_bars(title, [bar(row["label"], row) for row in numbers["rows"]])
     names = {"dit": "pre-trained", "dppo": "fine-tuned (DPPO)"}
     series: dict[str, list[charts.Point]] = {name: [] for name in names.values()}
@@ -124,3 +131,23 @@ def plot(numbers: Numbers) -> str:
         count = float(row["key"].rpartition("-")[2])
         series[names[row["method"]]].append(charts.Point(count, row["success_rate"], *row["ci95"]))
     return charts.curves(title, "demonstrations", {name: points for name, points in series.items() if points})
+
+
+def learning_plots(numbers: Numbers) -> list[str]:
+    """Of a sweep of the curriculum: success while exploring, and how wide the starts were, by iteration. SVG."""
+    histories = {row["label"]: row["training"].get("history") for row in numbers["rows"]}
+    success: dict[str, list[charts.Point]] = {}
+    width: dict[str, list[charts.Point]] = {}
+    for label, history in histories.items():
+        if numbers["kind"] != "curriculum" or not history:
+            continue
+        rates = [wilson_interval(entry["successes"], entry["episodes"]) for entry in history]
+        shares = [entry["start_share"] for entry in history]
+        success[label] = [charts.Point(i + 1.0, p.rate, p.low, p.high) for i, p in enumerate(rates)]
+        width[label] = [charts.Point(i + 1.0, share, share, share) for i, share in enumerate(shares)]
+    if not success:
+        return []
+    return [
+        charts.curves("Success while exploring, in the starts of that iteration", "iteration", success, linear=True),
+        charts.curves("Starts: 0 % as in the demonstrations, 100 % the widest", "iteration", width, linear=True),
+    ]

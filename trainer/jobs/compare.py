@@ -5,6 +5,7 @@ a page (HTML) into the run folder; each method is tested against DPPO pair by pa
 is a run folder below it. Ctrl-C stops cleanly; --resume RUN goes on, and nothing that is done is done again.
 --use NAME=PATH takes a planner that exists already (a file or a run folder) instead of training one.
 --sweep demonstrations measures success before and after fine-tuning against the number of demonstrations.
+--sweep curriculum measures at starts far outside of the demonstrations: before, fine-tuned with and without curriculum.
 --from-json FILE only writes tables and plots again.
 """
 
@@ -32,14 +33,14 @@ class Config:
     "name of the task"
     rows: tuple[RowName, ...] = ("dit", "mlp", "mlp-ft", "residual", "dppo")
     "dit, mlp: pre-trained; mlp-ft, residual, dppo: fine-tuned; scratch: dppo from random weights (B89)"
-    sweep: Literal["none", "demonstrations"] = "none"
-    "demonstrations: rows are the pre-trained and the fine-tuned diffusion planner for each of counts"
+    sweep: Literal["none", "demonstrations", "curriculum"] = "none"
+    "demonstrations: pre-trained and fine-tuned for each of counts; curriculum: at the widest starts (dit, direct, led)"
     counts: tuple[int, ...] = (10, 20, 50, 100, 200, 1000)
     "numbers of demonstrations of the sweep, the first ones of the data set"
     demonstrations: int = 50
     "so many demonstrations to learn from without a sweep, the first ones of the data set"
     use: tuple[str, ...] = ()
-    "NAME=PATH of planners that exist already; names are those of rows, in a sweep with the count: dit-50, dppo-50"
+    "NAME=PATH of planners that exist already; names are those of rows, in a sweep those of its table: dit-50, dppo-50"
     pretrain_preset: str = "quick"
     "preset of refine-dp pretrain that every pre-training follows"
     pretrain_steps: int | None = None

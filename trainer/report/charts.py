@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -269,22 +269,24 @@ def _start_mark(x: float, y: float, success: bool) -> str:
     return line(x - 4, y - 4, x + 4, y + 4, RED, 1.8) + line(x - 4, y + 4, x + 4, y - 4, RED, 1.8)
 
 
-def curves(title: str, x_title: str, series: Mapping[str, Sequence[Point]]) -> str:
-    """Success against a positive number on a logarithmic axis, with intervals as bands."""
+def curves(title: str, x_title: str, series: Mapping[str, Sequence[Point]], linear: bool = False) -> str:
+    """Success against a positive number on a logarithmic or a linear axis, with intervals as bands."""
     xs = sorted({point.x for points in series.values() for point in points})
-    low, high = math.log10(xs[0]) - 0.05, math.log10(xs[-1]) + 0.05
-    frame = Frame(56, 52, WIDTH - 76, 240, (low, high), (0.0, 1.0))
+    place: Callable[[float], float] = float if linear else math.log10
+    marks, margin = (ticks(xs[0], xs[-1], 8), 0.5) if linear else (xs, 0.05)
+    frame = Frame(56, 52, WIDTH - 76, 240, (place(xs[0]) - margin, place(xs[-1]) + margin), (0.0, 1.0))
     heights = [0.0, 0.25, 0.5, 0.75, 1.0]
     parts = [_y_axis(frame, heights, [f"{100 * h:.0f} %" for h in heights])]
-    parts.append(_x_axis(frame, [math.log10(x) for x in xs], [f"{x:g}" for x in xs], x_title))
+    parts.append(_x_axis(frame, [place(x) for x in marks], [f"{x:g}" for x in marks], x_title))
     for i, points in enumerate(series.values()):
-        parts.append(_curve(frame, sorted(points, key=lambda point: point.x), SERIES[i % len(SERIES)]))
+        placed = [(frame.x(place(p.x)), p) for p in sorted(points, key=lambda point: point.x)]
+        parts.append(_curve(frame, placed, SERIES[i % len(SERIES)]))
     parts.append(legend(list(series), 56, 40))
     return picture(title, frame.top + frame.height + 46, parts)
 
 
-def _curve(frame: Frame, points: Sequence[Point], colour: str) -> str:
-    placed = [(frame.x(math.log10(p.x)), p) for p in points]
+def _curve(frame: Frame, placed: Sequence[tuple[float, Point]], colour: str) -> str:
+    """Through points with their horizontal picture coordinates."""
     edge = [f"{x:.1f},{frame.y(p.high):.1f}" for x, p in placed]
     edge += [f"{x:.1f},{frame.y(p.low):.1f}" for x, p in reversed(placed)]
     path = " ".join(f"{x:.1f},{frame.y(p.y):.1f}" for x, p in placed)

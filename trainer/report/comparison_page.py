@@ -3,15 +3,22 @@
 import math
 from typing import Any
 
-from trainer.comparison.tables import HEAD, explanation, plot, table_rows
+from trainer.comparison.tables import HEAD, explanation, learning_plots, plot, table_rows
 from trainer.failures import MEANING
 from trainer.report import charts, page
+
+WHAT = {
+    "comparison": "methods",
+    "demonstrations": "numbers of demonstrations",
+    "curriculum": "ways to starts that no demonstration saw",
+}
+"""Kind of the numbers -> what is compared."""
 
 
 def comparison_page(numbers: dict[str, Any]) -> str:
     """Table, plots and settings of a comparison as one HTML file."""
     rows = numbers["rows"]
-    what = "methods" if numbers["kind"] == "comparison" else "numbers of demonstrations"
+    what = WHAT[numbers["kind"]]
     subtitle = f"run {numbers['created']}; {page.code_words(numbers['code'])}"
     motion = [
         (
@@ -27,6 +34,7 @@ def comparison_page(numbers: dict[str, Any]) -> str:
     sections = [
         page.section("Result", page.charts(plot(numbers)), page.table(HEAD, table_rows(numbers))),
         f"<p>{explanation(numbers).replace('*', '')}</p>",
+        *([page.section("Fine-tuning", page.charts(*learned))] if (learned := learning_plots(numbers)) else []),
         page.section(
             "Failures",
             page.charts(
