@@ -24,7 +24,6 @@ from app.errors import ProblemPresenter
 from app.jobs import RUNS_ROOT
 from app.panels.browser import BrowserPanel
 from app.panels.cheat_sheet import CheatSheet
-from app.panels.jobs import JobsPanel
 from app.panels.live_plots import LivePlots
 from app.panels.log import LogPanel
 from app.panels.recording import RecordingPanel
@@ -35,10 +34,14 @@ from app.panels.vr import VrPanel
 from app.state import AppState
 from app.stop_keys import HARD_STOP_KEYS, SOFT_STOP_KEYS, StopKeys
 from app.theme import DARK, LIGHT, METRICS, THEMES, Theme, apply_theme
+from app.training.page import TrainPage
+from app.widgets.page_switch import Pages, PageSwitch
 from app.widgets.roles import label
 from app.widgets.stop_bar import StopBar
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+ROBOT, TRAIN = 0, 1
+"Pages"
 DATA_SUFFIXES = (".hdf5", ".h5")
 Area = Qt.DockWidgetArea
 
@@ -67,7 +70,10 @@ class MainWindow(QMainWindow):
         self.recording = RecordingPanel(state)
         self.plots = LivePlots(state)
         self.browser = BrowserPanel(state)
-        self.jobs = JobsPanel(state, runs_root)
+        self.train = TrainPage(state, runs_root)
+        self.pages = Pages()
+        self.switch = PageSwitch(("Robot", "Train"))
+        self._robot_arrangement: QByteArray | None = None
         self.cheat_sheet = CheatSheet(state)
         self.vr = VrPanel(state)
         self.log = LogPanel(state)
@@ -85,11 +91,9 @@ class MainWindow(QMainWindow):
     # ------------------------------------------------------------------ widgets
 
     def _build(self) -> None:
-        centre = QWidget()
-        layout = QVBoxLayout(centre)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view, 1)
-        self.setCentralWidget(centre)
+        self.pages.addWidget(self.view)
+        self.pages.addWidget(self.train)
+        self.setCentralWidget(self.pages)
         self.setCorner(Qt.Corner.BottomRightCorner, Area.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         self._build_top_bar()
@@ -103,10 +107,9 @@ class MainWindow(QMainWindow):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._dock("Live plots", self.plots, Area.RightDockWidgetArea)
         bottom = [
-            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Jobs", "Keyboard", "VR"))
+            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Keyboard", "VR"))
             for title, widget in (
                 ("Data set", self.browser),
-                ("Jobs", self.jobs),
                 ("Keyboard", self.cheat_sheet),
                 ("VR", self.vr),
                 ("Log", self.log),
@@ -134,6 +137,8 @@ class MainWindow(QMainWindow):
         titles.addWidget(label("Booster T1 · F1 shows every shortcut", "muted"))
         titles.addStretch(1)
         row.addLayout(titles)
+        row.addSpacing(3 * METRICS.margin)
+        row.addWidget(self.switch)
         row.addStretch(1)
         row.addWidget(self.stops)
         # a tool bar that can be neither closed nor moved: the stops never disappear
@@ -186,7 +191,9 @@ class MainWindow(QMainWindow):
             Entry(data, "delete", "Delete", browser.delete.click, "Ctrl+Del", separated=True),
             Entry(data, "undo", "Undo", browser.undo.click, "Ctrl+Z"),
             Entry(data, "redo", "Redo", browser.redo.click, "Ctrl+Shift+Z"),
-            Entry(look, "reset_view", "Reset the camera", view.reset_view, "Ctrl+0"),
+            Entry(look, "robot_page", "Robot", lambda: self.show_page(ROBOT), "Ctrl+1"),
+            Entry(look, "train_page", "Train", lambda: self.show_page(TRAIN), "Ctrl+2"),
+            Entry(look, "reset_view", "Reset the camera", view.reset_view, "Ctrl+0", separated=True),
             Entry(look, "follow", "Follow the robot", view.follow.click, "Ctrl+F"),
             Entry(look, "ghosts", "Commands and footsteps", view.ghosts.click, "Ctrl+G"),
             Entry(look, "screenshot", "Screenshot of the picture", view.save_screenshot, "Ctrl+Shift+S"),
@@ -200,7 +207,7 @@ class MainWindow(QMainWindow):
             Entry(help_, "about", "About", self.show_about),
         )
         panels = tuple(
-            Entry("&Panels", f"panel_{dock.objectName()}", title, lambda d=dock: _toggle(d))
+            Entry("&Panels", f"panel_{dock.objectName()}", title, lambda d=dock: self._toggle(d))
             for title, dock in self.docks.items()
         )
         return (*fixed, *panels, *last)
@@ -213,7 +220,10 @@ class MainWindow(QMainWindow):
         self.stops.clear_pressed.connect(lambda: state.stop("clear_stop"))
         state.session_changed.connect(self._on_session_changed)
         state.problem_raised.connect(self.problems.show)
-        state.replay_changed.connect(self._on_session_changed)
+        state.replay_changed.connect(self._on_replay_changed)
+        self.switch.chosen.connect(self.show_page)
+        self.train.watch_wanted.connect(self._on_watch_wanted)
+        self.train.summary_changed.connect(lambda text: self.switch.set_text(TRAIN, text))
 
     # ------------------------------------------------------------------ what changes
 
@@ -221,6 +231,37 @@ class MainWindow(QMainWindow):
     def _on_session_changed(self) -> None:
         state = self._state
         self.stops.show_state(state.stop_shown, state.stop_latency_ms, state.stop_round_trip_ms)
+
+    @pyqtSlot()
+    def _on_replay_changed(self) -> None:
+        self._on_session_changed()
+        if self._state.replay is not None:
+            self.show_page(ROBOT)
+
+    @pyqtSlot(object)
+    def _on_watch_wanted(self, planner: Path) -> None:
+        self.show_page(ROBOT)
+        self._state.watch(planner)
+
+    @pyqtSlot(int)
+    def show_page(self, page: int) -> None:
+        """The robot with its panels, or training with all of the window. The stops stay where they are."""
+        if page == self.pages.currentIndex():
+            return
+        if page == TRAIN:
+            self._robot_arrangement = self.saveState(LAYOUT_VERSION)
+            for dock in self.docks.values():
+                dock.hide()
+        self.pages.setCurrentIndex(page)
+        self.switch.show_chosen(page)
+        if page == ROBOT and self._robot_arrangement is not None:
+            self.restoreState(self._robot_arrangement, LAYOUT_VERSION)
+
+    def _toggle(self, dock: QDockWidget) -> None:
+        self.show_page(ROBOT)
+        dock.setVisible(not dock.isVisible())
+        if dock.isVisible():
+            dock.raise_()
 
     def toggle_theme(self) -> None:
         """From dark to light, or back."""
@@ -269,16 +310,18 @@ class MainWindow(QMainWindow):
 
     def default_layout(self) -> None:
         """Every panel where it was at first."""
+        self.show_page(ROBOT)
         self.restoreState(self._default_state, LAYOUT_VERSION)
 
     @override
     def closeEvent(self, a0: QCloseEvent | None) -> None:
+        self.show_page(ROBOT)
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("arrangement", self.saveState(LAYOUT_VERSION))
         self.stop_keys.close()
         self._state.close()
         self.vr.close_picture()
-        self.jobs.close_worker()
+        self.train.close_workers()
         super().closeEvent(a0)
 
     @override
@@ -298,12 +341,6 @@ def _dropped(event: QDropEvent) -> Path | None:
     mime = event.mimeData()
     paths = [Path(url.toLocalFile()) for url in mime.urls()] if mime is not None else []
     return next((path for path in paths if path.suffix in DATA_SUFFIXES), None)
-
-
-def _toggle(dock: QDockWidget) -> None:
-    dock.setVisible(not dock.isVisible())
-    if dock.isVisible():
-        dock.raise_()
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

@@ -28,6 +28,11 @@ class Metrics:
     recording_height: int = 350
     plots_width: int = 480
     plot_height: int = 48
+    curve_height: int = 110
+    curve_columns: int = 2
+    job_width: int = 400
+    runs_height: int = 300
+    swatch: int = 10
     browser_height: int = 270
     dialog_width: int = 560
     details_height: int = 220

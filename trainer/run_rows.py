@@ -157,7 +157,7 @@ def newest_events(path: Path) -> Iterator[dict[str, Any]]:
 def progress_of(events: list[dict[str, Any]]) -> Progress:
     """Share done, rate and result, from events in order. The rate counts from the last start on."""
     points: list[tuple[float, float]] = []
-    rated, loss, success = "", "", None
+    rated, losses, success = "", {}, None
     for event in events:
         if event.get("kind") == "status" and event.get("state") == "running":
             points.clear()
@@ -166,8 +166,8 @@ def progress_of(events: list[dict[str, Any]]) -> Progress:
             points.append((float(event.get("time_s", 0.0)), share))
         said, rate = _success_of(event)
         rated, success = (said, rate) if said else (rated, success)
-        loss = _loss_of(event) or loss
-    headline = " · ".join(part for part in (rated, loss) if part)
+        losses |= _losses_of(event)
+    headline = " · ".join((*filter(None, [rated]), *(f"{name} {value:.4f}" for name, value in sorted(losses.items()))))
     if not points:
         return Progress(headline=headline, success=success)
     return Progress(points[-1][1], _rate(points), points[-1][0], headline, success)
@@ -214,9 +214,7 @@ def _success_of_scalars(values: dict[str, Any]) -> tuple[str, float | None]:
     return "", None
 
 
-def _loss_of(event: dict[str, Any]) -> str:
+def _losses_of(event: dict[str, Any]) -> dict[str, float]:
     values = event.get("values")
-    if not isinstance(values, dict):
-        return ""
-    names = (name for name in ("validation/loss", "train/loss") if _is_number(values.get(name)))
-    return next((f"{name.split('/')[0]} loss {values[name]:.4f}" for name in names), "")
+    names = {"train/loss": "loss", "validation/loss": "validation"}
+    return {short: values[name] for name, short in names.items() if _is_number(values.get(name))} if values else {}

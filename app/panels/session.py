@@ -3,8 +3,8 @@
 from PyQt6.QtCore import pyqtSlot
 from PyQt6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
+from app.editors import INT_RANGE
 from app.field_docs import field_docs
-from app.form import INT_RANGE
 from app.sources import BACKENDS, CONTROLLERS, SAFETY, SOURCES, TASKS
 from app.state import AppState
 from app.theme import METRICS

@@ -8,8 +8,9 @@ import pytest
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from app.editors import make_editor
 from app.field_docs import field_docs
-from app.form import ConfigForm, make_editor
+from app.form import ConfigForm
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,13 @@ class Config:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 
 
+PRESETS: dict[str, Config] = {
+    "quick": Config(Path("data") / "demonstrations_50.hdf5", episodes=50, success_only=True),
+    "paper": Config(Path("data") / "demonstrations_1000.hdf5", episodes=1000, success_only=True),
+}
+"""quick: 50 demonstrations, minutes; paper: 1000."""
+
+
 def main(config: Config) -> int:
     """Run the job in a run folder of its own. Returns 0 when all is recorded, 130 when it was stopped before."""
     from trainer.collecting import collect

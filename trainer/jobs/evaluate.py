@@ -84,6 +84,10 @@ class Config:
             raise ValueError("until_decided needs a question: --threshold RATE, or --against PLANNER")
 
 
+PRESETS: dict[str, Config] = {"quick": Config(episodes=100), "paper": Config(episodes=500)}
+"""quick: 100 episodes, an interval of about 20 %; paper: 500, about 8 %."""
+
+
 def main(config: Config) -> int:
     """Run, print, and write the files. Returns 0, or 130 when it was stopped before all episodes were run."""
     from trainer.job import open_run, work_in

@@ -23,6 +23,7 @@ from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
 from trainer.job import StopRequested, open_run, resume_hint, work_in
+from trainer.jobs.controller_options import TrainingOptions
 from trainer.progress import ShareProgress
 from trainer.runs import Run, code_version
 from trainer.typed_json import to_json
@@ -30,32 +31,6 @@ from trainer.typed_json import to_json
 CHECKPOINT_PERIOD_S = 30.0
 UNPREFIXED = tyro.conf.arg(name="")
 """--seed instead of --options.seed."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Options that both controllers share."""
-
-    seed: int = 0
-    "random seed: the same seed and number of steps give the same weights"
-    max_minutes: float | None = None
-    "stop after this many minutes; curricula then follow the clock where it is ahead of the steps"
-    threads: int = 0
-    "threads of the simulator, 0: all cores"
-    torch_threads: int = 1
-    "threads of the networks: more only helps on an idle machine with many cores"
-    runs: Path = Path("runs")
-    "where run folders are made"
-    out: Path | None = None
-    "folder for controller.safetensors; the run folder when not given"
-    resume: Path | None = None
-    "continue this run folder with its own config; the other options but out and max-minutes are ignored"
-
-    def __post_init__(self) -> None:
-        if self.max_minutes is not None and self.max_minutes <= 0:
-            raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
-        if self.threads < 0 or self.torch_threads < 1:
-            raise ValueError(f"threads >= 0 and torch_threads >= 1, got {self.threads} and {self.torch_threads}")
 
 
 @dataclass(frozen=True)

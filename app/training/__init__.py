@@ -1,0 +1,1 @@
+"""The Train page: jobs of every kind, the queue, runs, and their curves."""
