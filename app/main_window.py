@@ -38,6 +38,7 @@ from app.training.page import TrainPage
 from app.widgets.page_switch import Pages, PageSwitch
 from app.widgets.roles import label
 from app.widgets.stop_bar import StopBar
+from trainer.queue.desk import QueueDesk
 
 LAYOUT_VERSION = 2
 ROBOT, TRAIN = 0, 1
@@ -70,7 +71,7 @@ class MainWindow(QMainWindow):
         self.recording = RecordingPanel(state)
         self.plots = LivePlots(state)
         self.browser = BrowserPanel(state)
-        self.train = TrainPage(state, runs_root)
+        self.train = TrainPage(state, QueueDesk(runs_root))
         self.pages = Pages()
         self.switch = PageSwitch(("Robot", "Train"))
         self._robot_arrangement: QByteArray | None = None

@@ -23,6 +23,8 @@ State = Literal["running", "finished", "stopped", "failed", "killed"]
 
 FORMAT_VERSION = 1
 HEARTBEAT_PERIOD_S = 1.0
+TENSORBOARD_FLUSH_S = 10
+"""A killed job loses at most this much of its TensorBoard files; events.jsonl has all of it."""
 ConfigT = TypeVar("ConfigT")
 
 
@@ -207,7 +209,7 @@ class Run:
             try:
                 from torch.utils.tensorboard import SummaryWriter
 
-                self._tensorboard = SummaryWriter(str(self.path / "tensorboard"))
+                self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), flush_secs=TENSORBOARD_FLUSH_S)
             except ImportError as error:
                 self.event("log", level="warning", text=f"no TensorBoard scalars: {error}; pip install tensorboard")
                 self._tensorboard = False

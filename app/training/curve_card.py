@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGraphicsItem, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme import METRICS, TICK_POINTS, Theme, mono_font
 from app.training.plot_data import Axis, Line, Plot, PlotSpec
@@ -33,7 +33,7 @@ class CurveCard(QWidget):
         self.plot = QuietPlot()
         self._theme = theme
         self._legend = Readout()
-        self._items: dict[Line, list[pg.GraphicsObject]] = {}
+        self._items: dict[Line, list[QGraphicsItem]] = {}
         self._hover_x: float | None = None
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._build()
@@ -144,7 +144,7 @@ class CurveCard(QWidget):
         )
         self._add(line, bars)
 
-    def _add(self, line: Line, item: pg.GraphicsObject) -> None:
+    def _add(self, line: Line, item: QGraphicsItem) -> None:
         self.plot.addItem(item)
         self._items[line].append(item)
 

@@ -1,7 +1,5 @@
 """The Train page: a form for the next job, the table of jobs and runs, their curves and logs."""
 
-from pathlib import Path
-
 from PyQt6.QtCore import Qt, pyqtSignal, pyqtSlot
 from PyQt6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -14,6 +12,7 @@ from app.training.run_panel import RunPanel
 from app.training.runs import Runs
 from app.widgets.roles import label
 from trainer.progress import format_duration
+from trainer.queue.desk import QueueDesk
 
 
 class TrainPage(QWidget):
@@ -24,12 +23,12 @@ class TrainPage(QWidget):
     summary_changed = pyqtSignal(str)
     "what is at work, in a few words"
 
-    def __init__(self, state: AppState, root: Path) -> None:
+    def __init__(self, state: AppState, desk: QueueDesk) -> None:
         super().__init__()
         self.setObjectName("train_page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._state = state
-        self.runs = Runs(root)
+        self.runs = Runs(desk)
         self.jobs = JobPanel(state, self.runs)
         self.table = RunPanel(state, self.runs)
         self.plots = PlotPanel(state)

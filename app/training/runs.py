@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal, pyqtSlot
@@ -28,11 +27,11 @@ class Runs(QObject):
     "something that was asked has been done"
     failed = pyqtSignal(object)
 
-    def __init__(self, root: Path) -> None:
-        """`root` is the runs folder."""
+    def __init__(self, desk: QueueDesk) -> None:
+        """`desk` is the queue of a runs folder."""
         super().__init__()
-        self.root = root
-        self.desk = QueueDesk(root)
+        self.root = desk.store.root
+        self.desk = desk
         self.rows: tuple[RunRow, ...] = ()
         self.deleted = 0
         "deletions that can be undone"
