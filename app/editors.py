@@ -154,8 +154,17 @@ def _tuple_editor(kinds: tuple[Any, ...]) -> Editor:
         if not repeated and len(parts) != len(kinds):
             raise ValueError(f"{len(kinds)} values separated by commas are needed, got {len(parts)}")
         wanted = [kinds[0]] * len(parts) if repeated else list(kinds)
-        return tuple(kind(part) for kind, part in zip(wanted, parts))
+        return tuple(_parse(kind, part) for kind, part in zip(wanted, parts))
 
     editor = Editor(line, read, lambda value: line.setText(", ".join(str(item) for item in value)))
     line.textChanged.connect(editor.edited)
     return editor
+
+
+def _parse(kind: Any, text: str) -> Any:
+    """One item of a tuple. Raises ValueError saying what is allowed."""
+    if get_origin(kind) is not Literal:
+        return kind(text)
+    if text not in get_args(kind):
+        raise ValueError(f"{text!r} is not known; known: {', '.join(map(str, get_args(kind)))}")
+    return text

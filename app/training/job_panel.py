@@ -167,6 +167,7 @@ class JobPanel(QWidget):
                 choices.planners, True, "the heuristic" if kind.job == "evaluate" else "choose a planner", "file",
                 PLANNER_FILES,
             ),
+            "against": lambda: path_editor(choices.planners, True, "none", "file", PLANNER_FILES),
         }  # fmt: skip
 
     @pyqtSlot()

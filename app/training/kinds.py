@@ -96,4 +96,6 @@ def missing(kind: Kind, config: Any) -> str:
         return "choose a data set"
     if kind.job == "finetune" and config.checkpoint is None:
         return "choose a planner"
+    if kind.job == "compare" and config.dataset is None and config.from_json is None and not config.use:
+        return "choose a data set (or planners that exist: use)"
     return ""

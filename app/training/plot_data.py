@@ -1,7 +1,8 @@
 """From the curves of several runs to the lines of each plot: which scalars, which axis, how much smoothing (no Qt)."""
 
 import csv
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,8 @@ Look = Literal["solid", "dashed", "dots"]
 DEGREES = 180 / np.pi
 DRAWN_POINTS = 1200
 """A line of more points looks the same and costs more."""
+READ_S = 0.5
+"""Long files are drawn while they are read: so often."""
 FALLBACK_PLOTS = 6
 """Runs with none of the known scalars show their first ones."""
 
@@ -105,9 +108,16 @@ class Plot:
     lines: tuple[Line, ...]
 
 
-def read_more(sources: tuple[RunSource, ...]) -> bool:
-    """Read the next piece of each run. Returns whether there is more."""
-    return any([source.curves.read() for source in sources])
+def read_more(
+    sources: tuple[RunSource, ...], longest_s: float = READ_S, now: Callable[[], float] = time.monotonic
+) -> bool:
+    """Read piece by piece, all runs alike, for about `longest_s`. Returns whether there is more."""
+    until_s, left = now() + longest_s, list(sources)
+    while left:
+        left = [source for source in left if source.curves.read()]
+        if now() > until_s:
+            break
+    return bool(left)
 
 
 class PlotBuilder:

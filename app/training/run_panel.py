@@ -116,6 +116,7 @@ class RunPanel(QWidget):
             ("earlier", "Earlier in the queue", "Alt+Up", lambda: self._move(-1)),
             ("later", "Later in the queue", "Alt+Down", lambda: self._move(1)),
             ("folder", "Open the run folder", "Ctrl+Return", self._on_open_folder),
+            ("report", "Open the report", "Ctrl+Shift+O", self._on_open_report),
             ("command", "Copy the command line", "Ctrl+Shift+C", self.copy_command),
             ("delete", "Delete", "Del", self._on_delete),
             ("undo", "Undo delete", "Ctrl+Shift+Backspace", self._runs.undo_delete),
@@ -197,6 +198,7 @@ class RunPanel(QWidget):
             "resume": row is not None and row.state in RESUMABLE_STATES,
             "duplicate": row is not None,
             "folder": row is not None and row.path is not None,
+            "report": row is not None and report_of(row) is not None,
             "command": row is not None,
             "delete": bool(selected) and all(one.state != "running" for one in selected),
             "undo": self._runs.deleted > 0,
@@ -237,7 +239,7 @@ class RunPanel(QWidget):
     @pyqtSlot(QPoint)
     def _on_menu_wanted(self, position: QPoint) -> None:
         menu = QMenu(self)
-        for name in ("watch", "stop", "resume", "duplicate", "", "earlier", "later", "", "folder", "command", "",
+        for name in ("watch", "stop", "resume", "duplicate", "", "earlier", "later", "", "folder", "report", "command", "",
                      "delete", "undo", "empty"):  # fmt: skip
             if name:
                 menu.addAction(self._actions[name])
@@ -289,6 +291,11 @@ class RunPanel(QWidget):
         if self.chosen is not None and self.chosen.path is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.chosen.path)))
 
+    def _on_open_report(self) -> None:
+        report = report_of(self.chosen) if self.chosen is not None else None
+        if report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
+
     def copy_command(self) -> None:
         """The command line of the chosen job, to the clipboard."""
         clipboard = QGuiApplication.clipboard()
@@ -316,6 +323,15 @@ def planner_of(row: RunRow) -> Path | None:
     """The planner that a run has made so far."""
     path = None if row.path is None else row.path / PLANNER_FILE
     return path if path is not None and path.is_file() else None
+
+
+def report_of(row: RunRow) -> Path | None:
+    """The page that an evaluation or a comparison has written."""
+    asked = None if row.entry is None else row.entry.config.get("report")
+    found = [] if row.path is None else sorted(row.path.glob("*.html"))
+    if row.entry is not None and asked:
+        found.append(Path(row.entry.folder) / asked)
+    return next((path for path in found if path.is_file()), None)
 
 
 def command_of(row: RunRow) -> str:

@@ -1,10 +1,10 @@
-"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy|dppo]`."""
+"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy|dppo|curves]`."""
 
 import sys
 
 import tyro
 
-from tests.benchmarks import bench_dppo, bench_env_steps, bench_policy, bench_recording, bench_time_step
+from tests.benchmarks import bench_curves, bench_dppo, bench_env_steps, bench_policy, bench_recording, bench_time_step
 
 
 def main() -> int:
@@ -12,9 +12,17 @@ def main() -> int:
         status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
         status = bench_recording.main(bench_recording.RecordingConfig()) or status
         status = bench_policy.main(bench_policy.PolicyConfig()) or status
+        status = bench_curves.main(bench_curves.CurvesConfig()) or status
         return bench_dppo.main(bench_dppo.DppoBenchConfig()) or status
     return tyro.extras.subcommand_cli_from_dict(
-        {"env-steps": env_steps, "time-step": time_step, "recording": recording, "policy": policy, "dppo": dppo}
+        {
+            "env-steps": env_steps,
+            "time-step": time_step,
+            "recording": recording,
+            "policy": policy,
+            "dppo": dppo,
+            "curves": curves,
+        }
     )
 
 
@@ -41,6 +49,11 @@ def policy(config: tyro.conf.OmitArgPrefixes[bench_policy.PolicyConfig]) -> int:
 def dppo(config: tyro.conf.OmitArgPrefixes[bench_dppo.DppoBenchConfig]) -> int:
     """Samples per second of DPPO's update, time of scoring and sampling."""
     return bench_dppo.main(config)
+
+
+def curves(config: tyro.conf.OmitArgPrefixes[bench_curves.CurvesConfig]) -> int:
+    """How long the window needs for the curves of many long runs, and whether it freezes meanwhile."""
+    return bench_curves.main(config)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from trainer.queue.store import QueueStore, why_not_yet
 POLL_S = 0.3
 SOURCE = Path(__file__).resolve().parents[2]
 """Jobs are started in the folder where they were added; they find this program also where it is not installed."""
-RESUMABLE_JOBS = ("pretrain", "finetune", "train-controller")
+RESUMABLE_JOBS = ("pretrain", "finetune", "compare", "train-controller")
 """Jobs with --resume; others are begun again, and collect goes on with its data set."""
 
 
