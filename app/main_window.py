@@ -242,7 +242,9 @@ class MainWindow(QMainWindow):
     @pyqtSlot(object)
     def _on_watch_wanted(self, planner: Path) -> None:
         self.show_page(ROBOT)
-        self._state.watch(planner)
+        watch: Callable[[Path], None] | None = getattr(self._state, "watch", None)
+        if watch is not None:
+            watch(planner)
 
     @pyqtSlot(int)
     def show_page(self, page: int) -> None:

@@ -31,6 +31,10 @@ from trainer.run_rows import RunRow
 from trainer.runs import Run, RunError
 
 PLANNER_FILE = "planner.safetensors"
+MENU = (
+    *("watch", "stop", "resume", "duplicate", "", "earlier", "later", ""),
+    *("folder", "report", "command", "", "delete", "undo", "empty"),
+)
 WIDTHS = {"#": 40, "Job": 120, "State": 95, "Progress": 110, "Left": 80, "Result": 250, "Started": 90}
 
 
@@ -239,8 +243,7 @@ class RunPanel(QWidget):
     @pyqtSlot(QPoint)
     def _on_menu_wanted(self, position: QPoint) -> None:
         menu = QMenu(self)
-        for name in ("watch", "stop", "resume", "duplicate", "", "earlier", "later", "", "folder", "report", "command", "",
-                     "delete", "undo", "empty"):  # fmt: skip
+        for name in MENU:
             if name:
                 menu.addAction(self._actions[name])
             else:

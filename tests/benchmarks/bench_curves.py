@@ -109,9 +109,8 @@ def measure(config: CurvesConfig, folders: list[Path]) -> tuple[float, float]:
         for _ in range(50):
             turn()
     print(f"{config.runs} runs of {config.points} iterations, {len(panel.cards)} plots")
-    print(
-        f"all drawn after {load_s:.1f} s, {load_cpu_s:.1f} s of processor time; longest turn of the window's thread {1e3 * load_turn_s:.0f} ms"
-    )
+    print(f"all drawn after {load_s:.1f} s, {load_cpu_s:.1f} s of processor time")
+    print(f"while they load: longest turn of the window's thread {1e3 * load_turn_s:.0f} ms")
     print(f"one run goes on: longest turn {1e3 * longest_s:.0f} ms")
     panel.close_worker()
     panel.close()

@@ -1,4 +1,7 @@
-"""Speed measurements: `make bench`, or `python -m tests.benchmarks.run [env-steps|time-step|recording|policy|dppo|curves]`."""
+"""Speed measurements: `make bench`, or one of them: `python -m tests.benchmarks.run NAME`.
+
+Names: env-steps, time-step, recording, policy, dppo, curves.
+"""
 
 import sys
 
