@@ -22,11 +22,33 @@ def test_that_imports_go_from_app_to_trainer_to_core() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("module", ["trainer.cli", "trainer.session.client", "core.data.dataset"])
-def test_that_it_imports_without_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, f"importing {module} imports torch, or fails: {result.stderr}"
+IMPORT_ALL = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if "torch" in sys.modules:
+        sys.exit(f"{name} imports torch")
+"""
+
+
+def _modules(folder: str) -> list[str]:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
+    return [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+
+
+@pytest.mark.parametrize(
+    "modules", [["trainer.cli"], ["trainer.session.client"], ["core.data.dataset"], _modules("app")], ids=lambda m: m[0]
+)
+def test_that_it_imports_without_torch(modules: list[str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, *modules], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_that_the_window_has_modules_to_look_at() -> None:
+    assert {"app", "app.main", "app.main_window", "app.panels.session"} <= set(_modules("app"))
 
 
 def test_that_nothing_unpickles() -> None:

@@ -92,11 +92,18 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except (ValueError, FileNotFoundError, DatasetError) as error:
+    except (ValueError, OSError, DatasetError) as error:
         if os.environ.get("REFINE_DP_TRACE"):
             raise
-        print(f"refine-dp {name}: {error}\n(set REFINE_DP_TRACE=1 for the trace)", file=sys.stderr)
+        print(f"refine-dp {name}: {explain(error)}\n(set REFINE_DP_TRACE=1 for the trace)", file=sys.stderr)
         return 1
+
+
+def explain(error: BaseException) -> str:
+    """The message of an error; an error of the system without its number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def take_preset(arguments: Sequence[str], presets: dict[str, Any]) -> tuple[Any, list[str]]:

@@ -26,9 +26,12 @@ def single_thread() -> Iterator[None]:
 
 
 def pick_device(name: str) -> torch.device:
-    """Raises ValueError for a GPU that is not there."""
+    """Raises ValueError for a device that is unknown or not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ValueError(f"device {name!r} is unknown; known: auto, cpu, cuda, cuda:N (the N-th GPU, from 0)")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {name!r}: torch finds no NVIDIA GPU here; use --device cpu")
     return torch.device(name)

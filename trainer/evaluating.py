@@ -31,13 +31,14 @@ def planner_config(config: Config) -> BoxPickupPlannerConfig:
 
 def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
     """Run the episodes, print the result and write it. Returns whether all were run."""
+    if config.output is not None:
+        config.output.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
     results, wall_s = evaluate(config, run, stop_requested)
     if not results:
         return False  # stopped before the first episode ended
     text = report(config, results, wall_s) + "\n"
     write_atomically(run.path / "evaluation.json", text)
     if config.output is not None:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(config.output, text)
     print(text, end="")
     return len(results) == config.episodes

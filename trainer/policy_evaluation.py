@@ -12,9 +12,11 @@ from core.policy.chunks import ChunkPlayer
 from core.policy.config import SamplerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
+from core.rl.checkpoint import CheckpointError
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
 from core.tasks.starts import HasStarts, Widening
+from trainer.compute import pick_device
 from trainer.episode_meter import EpisodeResult
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.evaluate import Config
@@ -27,8 +29,12 @@ PLANNER_FILE = "planner.safetensors"
 
 
 def planner_path(path: Path) -> Path:
-    """The planner's file, given the file or the run folder that holds it."""
-    return path / PLANNER_FILE if path.is_dir() else path
+    """The planner's file, given the file or the run folder that holds it. Raises CheckpointError for another folder."""
+    if not path.is_dir():
+        return path
+    if not (path / PLANNER_FILE).is_file():
+        raise CheckpointError(f"folder {path} holds no {PLANNER_FILE}; give a run folder of pretrain or finetune")
+    return path / PLANNER_FILE
 
 
 def build_task(name: str, worlds: int, share: float = 0.0) -> Task:
@@ -63,7 +69,7 @@ def load_source(config: Config, task: Task) -> tuple[Source, dict[str, Any]]:
     if config.sampler != "stored":
         _resample(stored, SamplerConfig(kind=config.sampler, steps=config.sampling_steps))
     executed_steps = config.executed_steps or stored.config.executed_steps
-    player = ChunkPlayer(stored.planner.to(config.device), task, executed_steps)
+    player = ChunkPlayer(stored.planner.to(pick_device(config.device)), task, executed_steps)
     facts = {
         "source": player.name,
         "checkpoint": str(path),

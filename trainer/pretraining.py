@@ -1,6 +1,7 @@
 """The job of `refine-dp pretrain`: data, training loop, validation, closed-loop evaluation, checkpoints."""
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -193,7 +194,7 @@ class Pretraining:
     def _tell(self, progress: StepProgress) -> None:
         loss = float(torch.stack(self._losses).mean())
         self._losses.clear()
-        progress.update(self.learner.steps, f"loss {loss:.4f}   validation {self._validation:.4f}")
+        progress.update(self.learner.steps, f"loss {loss:.4f}" + self._validation_text())
         rate = progress.steps_per_second * self.config.learner.batch_size
         self.run.scalars(
             self.learner.steps,
@@ -202,6 +203,9 @@ class Pretraining:
             train__samples_per_s=rate,
         )
         self.run.event("progress", done=self.learner.steps, total=progress.total, text=progress.text)
+
+    def _validation_text(self) -> str:
+        return f"   validation {self._validation:.4f}" if math.isfinite(self._validation) else ""
 
     # ------------------------------------------------------------------ closed loop
 

@@ -299,7 +299,10 @@ def recover(path: Path) -> bool:
                     if _readable(path):
                         return True
             _replace_superblock(file.fileno(), first)
-    raise DatasetDamagedError(f"{path} ({size} bytes) holds no complete change of a data set: nothing can be recovered")
+    raise DatasetDamagedError(
+        f"{path} ({size} bytes) is no data set, or one of which nothing can be "
+        "recovered: it holds no complete change; give another path"
+    )
 
 
 def _replace_superblock(fd: int, data: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from core.data.errors import DatasetMismatchError
+from core.data.errors import DatasetMismatchError, check_episode_known
 from core.data.hdf5_read import array_at, array_names, attributes, group_at, open_file, read_arrays
 from core.data.history import History
 from core.data.schema import DatasetSpec, EpisodeInfo, episode_index
@@ -49,7 +49,7 @@ class Dataset:
     """A snapshot of a data set's episodes; `refresh` reads anew."""
 
     def __init__(self, path: Path | str) -> None:
-        """Raises FileNotFoundError, DatasetDamagedError, DatasetError."""
+        """Raises DatasetMissingError, DatasetDamagedError, DatasetError."""
         self.path = Path(path)
         self.refresh()
 
@@ -84,10 +84,9 @@ class Dataset:
 
     def episode(self, name: str) -> Episode:
         """By name. Raises ValueError on an unknown one."""
-        for episode in self.episodes:
-            if episode.info.name == name:
-                return episode
-        raise ValueError(f"episode {name!r} is not in {self.path}, which has {len(self)} episodes")
+        named = {episode.info.name: episode for episode in self.episodes}
+        check_episode_known(self.path, name, tuple(named))
+        return named[name]
 
     def __len__(self) -> int:
         return len(self.episodes)

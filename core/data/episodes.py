@@ -15,7 +15,13 @@ import numpy as np
 
 from core.data.append_file import AppendFile, Contents, recover
 from core.data.columns import as_stored, derived_fields, trimmed, unpacked
-from core.data.errors import DatasetError, DatasetFullError, DatasetMismatchError
+from core.data.errors import (
+    DatasetError,
+    DatasetFullError,
+    DatasetMismatchError,
+    DatasetMissingError,
+    check_episode_known,
+)
 from core.data.hdf5_encode import Appender
 from core.data.hdf5_read import addresses, attributes, group_at, open_file, read_arrays
 from core.data.history import History, Kind, Operation, apply, name_of, next_version
@@ -129,11 +135,11 @@ class DatasetWriter:
         """Open a data set for recording (spec) or only for editing (spec None); create makes a missing one.
 
         Takes over after a crash: what a killed writer had open becomes episodes labelled 'recovered'.
-        Raises DatasetMismatchError, DatasetDamagedError, DatasetFullError, FileNotFoundError.
+        Raises DatasetMismatchError, DatasetDamagedError, DatasetFullError, DatasetMissingError.
         """
         path = Path(path)
-        if not path.exists() and (spec is None or not create):
-            raise FileNotFoundError(f"data set {path} does not exist")
+        if path.is_dir() or (not path.exists() and (spec is None or not create)):
+            raise DatasetMissingError(path)
         lock = take_lock(path)
         file: AppendFile | None = None
         try:
@@ -436,9 +442,7 @@ class DatasetWriter:
         self._history = history
 
     def _check_known(self, name: str) -> None:
-        if name not in self._file.contents.episodes:
-            known = ", ".join(self.names[:5]) + (", ..." if self.num_episodes > 5 else "")
-            raise ValueError(f"episode {name!r} is not in {self.path}; it has {known or 'none'}")
+        check_episode_known(self.path, name, self.names)
 
     def _shorten_journal(self) -> None:
         assert self._journal is not None

@@ -3,30 +3,39 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 
-from core.data.errors import DatasetDamagedError, DatasetError
+from core.data.errors import DatasetDamagedError, DatasetError, DatasetMissingError
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[h5py.File]:
-    """The file as it is now, for reading. Raises FileNotFoundError, DatasetDamagedError.
+    """The file as it is now, for reading. Raises DatasetMissingError, DatasetDamagedError, DatasetError.
 
     Through a Python file object: the HDF5 library shows a path that is already open in the process as it was then.
     """
-    with path.open("rb") as stream:
+    if not path.is_file():
+        raise DatasetMissingError(path)
+    with _open(path) as stream:
         try:
             file = h5py.File(stream, "r")
         except OSError as error:
             raise DatasetDamagedError(
-                f"{path} cannot be read as HDF5 ({error}): bring it back to its last complete change with "
-                f"`refine-dp dataset recover {path}`"
+                f"{path} cannot be read as HDF5 ({error}): give the path of a data set; if it is one that was damaged, "
+                f"`refine-dp dataset recover {path}` brings back its last complete change"
             ) from error
         with file:
             yield file
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except PermissionError:
+        raise DatasetError(f"{path} may not be read by this user: change its permissions, or give another") from None
 
 
 def group_at(parent: h5py.Group, path: str) -> h5py.Group:

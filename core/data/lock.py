@@ -1,5 +1,6 @@
 """One writer at a time: a lock file beside the data set, which the system releases when its owner dies."""
 
+import errno
 import fcntl
 import getpass
 import logging
@@ -8,7 +9,7 @@ import socket
 import time
 from pathlib import Path
 
-from core.data.errors import DatasetLockedError
+from core.data.errors import DatasetError, DatasetLockedError
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +20,13 @@ def lock_path(path: Path) -> Path:
 
 
 def take_lock(path: Path) -> int:
-    """Lock the data set; returns the descriptor that holds the lock. Raises DatasetLockedError naming the owner."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Lock the data set; returns the descriptor that holds the lock.
+
+    Raises DatasetLockedError naming the owner, DatasetError where it cannot be written.
+    """
     where = lock_path(path)
     for _ in range(100):
-        fd = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = _open(where)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,6 +49,18 @@ def take_lock(path: Path) -> int:
     except OSError:  # a full disk: the lock holds without the note
         logger.warning("could not note the owner in %s", where)
     return fd
+
+
+def _open(where: Path) -> int:
+    try:
+        where.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise DatasetError(
+            f"cannot write in the folder {where.parent} ({error.strerror}): choose another path for the data set"
+        ) from error
 
 
 def release_lock(fd: int, path: Path) -> None:

@@ -88,7 +88,8 @@ def first_episodes(
         # people first, so that a smaller number of episodes keeps them
         chosen = sorted(mixed, key=lambda e: e.info.source not in TELEOPERATED_SOURCES)
     if not chosen or (count is not None and len(chosen) < count):
-        raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {count or 1} are needed: collect more")
+        remedy = "collect more" + (", or learn from failed ones too (--no-successes-only)" if successes_only else "")
+        raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {count or 1} are needed: {remedy}")
     return chosen[:count]
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Range = tuple[float, float]
+from core.ranges import Range, check_ranges
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,7 @@ class StyleRanges:
     "height of the lift"
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            low, high = getattr(self, f.name)
-            if low > high:
-                raise ValueError(f"{f.name} must be (low, high), got {(low, high)}")
+        check_ranges(self, positive=("speed_fraction", "squeeze_m_s", "lift_m_s"))
 
 
 class Styles:

@@ -85,7 +85,8 @@ def _planner_header(path: Path) -> dict[str, Any]:
     kind, version = header["layout"].get("kind"), header["layout"].get("version")
     if (kind, version) != (KIND, VERSION):
         raise CheckpointError(
-            f"{path} holds a {kind!r} of version {version}; a {KIND!r} of version {VERSION} is needed"
+            f"{path} holds a {kind!r} of version {version}; a {KIND!r} of version {VERSION} is needed; "
+            "give the planner.safetensors of a run of pretrain or finetune"
         )
     return header["metadata"]
 

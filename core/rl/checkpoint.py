@@ -59,12 +59,14 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], layout: Layout, meta
 def read_header(path: Path) -> dict[str, Any]:
     """Layout and metadata without the weights: {"layout": ..., "metadata": ...}. Raises CheckpointError."""
     if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}")
+        raise CheckpointError(f"no checkpoint at {path}; give a .safetensors file that a training wrote")
     try:
         with safe_open(str(path), framework="pt") as file:
             return json.loads((file.metadata() or {})[HEADER_KEY])
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint of this program: {error}") from error
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this program ({error}); give a .safetensors file of it"
+        ) from error
 
 
 def load_checkpoint(path: Path, layout: Layout) -> tuple[dict[str, Tensor], dict[str, Any]]:

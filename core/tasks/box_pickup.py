@@ -5,13 +5,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from core.backends.base import InitialState, Physics
+from core.draws import uniform
 from core.rigid import quat_from_yaw
 from core.t1 import model
 from core.tasks import terms
 from core.tasks.base import Handling, ObservationTerm, TaskParameters, TaskStatus
 from core.tasks.box_pickup_scene import BOX, PEDESTAL, TABLE, BoxPickupRanges, BoxPickupSettings, build_scene
 from core.tasks.scene import Scene
-from core.tasks.starts import StartRanges, uniform
+from core.tasks.starts import StartRanges
 from core.types import BodyState, WorldState, gripper_open
 
 REASONS = ("running", "success", "robot fell", "box dropped", "time limit")

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from core.ranges import Range, check_ranges
 from core.tasks.scene import BoxObject, Scene
 
 BOX = "box"
 TABLE = "table"
 PEDESTAL = "table_pedestal"
-
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,11 @@ class BoxPickupRanges:
     "uniform noise on waist and leg joints at the start"
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, tuple) and value[0] > value[1]:
-                raise ValueError(f"{name} must be (low, high), got {value}")
+        sizes = ("box_depth_m", "box_width_m", "box_height_m", "table_top_m")
+        check_ranges(self, positive=(*sizes, "box_mass_kg", "box_friction", "floor_friction"))
+        for name in ("arm_joint_noise_rad", "leg_joint_noise_rad"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 def build_scene(geometry: BoxPickupScene | None = None) -> Scene:

@@ -1,15 +1,16 @@
 """Domain randomisation (B71): a task whose robot, payload and friction differ from episode to episode."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from core.backends.base import InitialState, Physics
+from core.draws import uniform
+from core.ranges import Range, check_ranges
 from core.tasks.base import ObservationTerm, Task, TaskParameters, TaskStatus, handling_of
 from core.tasks.scene import Scene
-from core.tasks.starts import Range, uniform
 from core.types import WorldState
 
 
@@ -33,11 +34,7 @@ class DomainRanges:
     "factor on the friction of each object"
 
     def __post_init__(self) -> None:
-        for name, (low, high) in vars(self).items():
-            if low > high:
-                raise ValueError(f"{name} must be (low, high), got {(low, high)}")
-            if "offset" not in name and low <= 0:
-                raise ValueError(f"{name} must be positive, got {(low, high)}")
+        check_ranges(self, positive=tuple(field.name for field in fields(self) if field.name.endswith("_scale")))
 
     def apply(self, physics: Physics, generator: torch.Generator) -> Physics:
         """Randomised in place, and returned."""

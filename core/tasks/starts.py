@@ -8,13 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Range = tuple[float, float]
-
-
-def uniform(value_range: Range, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Uniform samples of a closed range."""
-    low, high = value_range
-    return low + (high - low) * torch.rand(shape, generator=generator)
+from core.draws import uniform
+from core.ranges import Range, check_ranges
 
 
 def widened(value_range: Range, factor: float) -> Range:
@@ -37,10 +32,7 @@ class StartRanges:
     "widths of radial, polar and heading at scaled(1), relative to these (paper: 320, 125 and 600 %)"
 
     def __post_init__(self) -> None:
-        for name in ("radial_m", "polar_rad", "heading_rad"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} must be (low, high), got {(low, high)}")
+        check_ranges(self)
         if self.radial_m[0] < 0.5:
             raise ValueError(f"radial_m must begin at 0.5 m or more (the table is there), got {self.radial_m}")
 

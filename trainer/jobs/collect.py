@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.tasks.catalogue import check_task_name
+
 
 @dataclass(frozen=True)
 class Config:
@@ -34,6 +36,7 @@ class Config:
     VERSION: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        check_task_name(self.task)
         if self.episodes < 1:
             raise ValueError(f"episodes must be at least 1, got {self.episodes}")
         if self.worlds < 1:

@@ -113,6 +113,11 @@ class Label:
     "a word of your own in place of the verdict"
 
 
+def _check_count(count: int) -> None:
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+
+
 @dataclass(frozen=True)
 class Undo:
     """Take back the last change: a kept, deleted, trimmed, labelled, restored or merged episode."""
@@ -121,6 +126,9 @@ class Undo:
     "data set (HDF5)"
     count: int = 1
     "changes to take back"
+
+    def __post_init__(self) -> None:
+        _check_count(self.count)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,9 @@ class Redo:
     "data set (HDF5)"
     count: int = 1
     "changes to do again"
+
+    def __post_init__(self) -> None:
+        _check_count(self.count)
 
 
 @dataclass(frozen=True)

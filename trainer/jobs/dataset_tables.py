@@ -51,7 +51,7 @@ def show_summary(values: dict[str, Any]) -> None:
         "samples": f"{values['samples']} at {values['command_hz']:g} Hz",
         "duration": f"{values['duration_s'] / 60:.1f} min",
         "observation": ", ".join(f"{name} {size}" for name, size in values["observation_sizes"].items()),
-        "recorded": f"{values['first_date'][:19]} to {values['last_date'][:19]} UTC",
+        "recorded": f"{values['first_date'][:19]} to {values['last_date'][:19]} UTC" if values["episodes"] else "-",
         "size": f"{values['bytes'] / 1e6:.1f} MB, {values['in_trash']} versions in the trash",
     }
     for what in ("sources", "backends", "labels"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.tasks.catalogue import check_task_name
 from core.tasks.start_scale import PRETRAINING, start_share
 
 
@@ -54,12 +55,13 @@ class Config:
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
     device: str = "cpu"
-    "where the planner runs: cpu or cuda"
+    "where the planner runs: cpu, cuda, or auto: cuda where there is one"
     runs: Path = Path("runs")
     "folder in which the run folder is made"
     VERSION: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        check_task_name(self.task)
         for name in ("episodes", "worlds", "executed_steps", "sampling_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -61,10 +61,10 @@ class Config:
     "seed of the first episode of every evaluation"
     seed: int = 0
     "of the critic, the exploration, the order of learning and the episodes"
-    backend: str = "mujoco"
+    backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
-    controller: str = "learned"
-    "arms as trained (learned), or by inverse kinematics (ik_arms)"
+    controller: Literal["learned", "ik_arms"] = "learned"
+    "arms as trained, or by inverse kinematics"
     device: str = "auto"
     "of the networks: cpu, cuda, or auto: cuda where there is one"
     threads: int = 0

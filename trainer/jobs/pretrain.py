@@ -5,7 +5,7 @@ Writes planner.safetensors and planner.json (averaged weights) into the run fold
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import tyro
 
@@ -40,7 +40,7 @@ class Config:
     "steps between two closed-loop evaluations; 0: only one at the end"
     evaluate_seed: int = 90_000
     "seed of the first episode of every closed-loop evaluation"
-    backend: str = "mujoco"
+    backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator of the evaluations; fake has no physics and serves tests"
     device: str = "auto"
     "cpu, cuda, or auto: cuda where there is one"

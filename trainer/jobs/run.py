@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.tasks.catalogue import check_task_name
+
 
 @dataclass(frozen=True)
 class Config:
@@ -31,6 +33,7 @@ class Config:
     "simulator; fake has no physics and serves tests"
 
     def __post_init__(self) -> None:
+        check_task_name(self.task)
         if self.episodes < 0:
             raise ValueError(f"episodes must be 0 (until Ctrl-C) or more, got {self.episodes}")
 

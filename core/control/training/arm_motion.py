@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.control.arm_chain import join_arms
 from core.control.training.arm_bank import build_bank
+from core.ranges import Range, check_ranges
 from core.types import CONTROL_PERIOD_S
 
 
@@ -17,10 +18,13 @@ class ArmMotionConfig:
 
     poses: int = 2000
     "size of the bank of two-arm poses"
-    speed_range: tuple[float, float] = (0.3, 1.8)
+    speed_range: Range = (0.3, 1.8)
     "rad/s of the joint that moves farthest"
-    hold_range_s: tuple[float, float] = (0.2, 1.5)
+    hold_range_s: Range = (0.2, 1.5)
     "rest at a pose"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, positive=("speed_range",))
 
 
 def collision_free_poses(count: int, seed: int) -> Float[Tensor, "M 14"]:

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from core.backends.base import InitialState, Physics
 from core.control.arm_chain import LOWER, UPPER, inverse_kinematics
-from core.control.training.hand_commands import Range, uniform
 from core.control.upper import DEFAULT_ARM_POS, hand_rows
+from core.draws import uniform
+from core.ranges import Range, check_ranges
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate
 from core.t1.mjcf import FIXED_BASE_HEIGHT_M
 from core.t1.model import PALM_FACE_OFFSET_M
@@ -72,9 +73,7 @@ class GraspConfig:
     "hand frame above the box centre"
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, tuple) and value[0] > value[1]:
-                raise ValueError(f"{name} must be (low, high), got {value}")
+        check_ranges(self)
 
 
 def grasp_scene() -> Scene:

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from core.control.arm_chain import forward_kinematics
 from core.control.training.arm_bank import ArmBank
+from core.draws import uniform
+from core.ranges import Range, check_ranges
 from core.rigid import quat_from_rotvec, quat_mul, rotation_error
 from core.types import CONTROL_PERIOD_S, CONTROL_STEPS_PER_COMMAND
-
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,8 @@ class CommandConfig:
     staircase_share: float = 0.5
     "share of episodes whose command changes at the planner's 10 Hz only"
 
-
-def uniform(value_range: Range, count: int, generator: torch.Generator) -> Float[Tensor, "M"]:
-    """(M,) uniform samples."""
-    low, high = value_range
-    return low + (high - low) * torch.rand(count, generator=generator)
+    def __post_init__(self) -> None:
+        check_ranges(self, positive=("joint_speed_rad_s", "straight_speed_m_s"))
 
 
 class FreeCommands:

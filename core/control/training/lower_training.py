@@ -26,6 +26,7 @@ from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collisi
 from core.control.training.gait import GaitConfig, Reference, ReferenceGait
 from core.control.training.lower_bank import ReferenceBank, standing_bank, walking_bank
 from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
+from core.ranges import Range, check_ranges
 from core.rigid import quat_from_yaw, quat_rotate, quat_rotate_inv, wrap_angle, yaw_of
 from core.rl.env import EnvStep, Observation
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, KD, LEGS, NUM_JOINTS, TOTAL_MASS_KG
@@ -75,7 +76,7 @@ class LowerTrainingConfig:
     "trunk mass offset, +-"
     com_offset_m: float = 0.02
     "offset of the trunk's centre of mass, +- per axis"
-    friction_range: tuple[float, float] = (0.6, 1.3)
+    friction_range: Range = (0.6, 1.3)
     "floor"
     squeeze_n: float = 25.0
     "largest force that pushes both hands apart (a box between the palms)"
@@ -97,6 +98,7 @@ class LowerTrainingConfig:
     def __post_init__(self) -> None:
         if self.num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {self.num_worlds}")
+        check_ranges(self, positive=("friction_range",))
         if not 0 <= self.ramp[0] < self.ramp[1] <= 1:
             raise ValueError(f"ramp must be ascending inside [0, 1], got {self.ramp}")
 

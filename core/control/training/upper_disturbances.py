@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.control.training.hand_commands import Range, uniform
+from core.draws import uniform
+from core.ranges import Range, check_ranges
 from core.rigid import quat_from_rotvec, quat_rotate_inv
 from core.types import CONTROL_PERIOD_S
 
@@ -43,6 +44,9 @@ class DisturbanceConfig:
     "stiffness randomisation, each joint (B17)"
     kd_scale: Range = (0.8, 1.2)
     "damping randomisation, each joint (B17)"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, positive=("kp_scale", "kd_scale"))
 
 
 class BaseMotion:

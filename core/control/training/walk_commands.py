@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from core.ranges import Range, check_ranges
 from core.types import CONTROL_PERIOD_S
 
 
@@ -23,14 +24,13 @@ class WalkCommandConfig:
     "part of the commands that is zero"
     single_axis_share: float = 0.3
     "part of the moving commands that use one axis only"
-    duration_range_s: tuple[float, float] = (1.5, 5.0)
+    duration_range_s: Range = (1.5, 5.0)
     "how long a command lasts"
 
     def __post_init__(self) -> None:
         if not 0 <= self.stand_share <= 1 or not 0 <= self.single_axis_share <= 1:
             raise ValueError(f"shares must be in [0, 1], got {self.stand_share}, {self.single_axis_share}")
-        if not 0 < self.duration_range_s[0] <= self.duration_range_s[1]:
-            raise ValueError(f"duration_range_s must be ascending and positive, got {self.duration_range_s}")
+        check_ranges(self, positive=("duration_range_s",))
 
 
 class WalkCommands:

@@ -12,7 +12,7 @@ from recording import make_samples, make_spec, make_start, record
 
 from core.data.dataset import Dataset
 from core.data.episodes import DatasetWriter, journal_path
-from core.data.errors import DatasetLockedError, DatasetMismatchError
+from core.data.errors import DatasetLockedError, DatasetMismatchError, DatasetMissingError
 from core.data.lock import lock_path
 from core.data.schema import EPISODE_ATTRIBUTES, DatasetSpec, EpisodeInfo
 
@@ -169,7 +169,7 @@ def test_that_a_wrong_sample_is_refused_and_the_episode_goes_on(path):
 
 
 def test_that_a_missing_data_set_is_not_made_by_accident(path):
-    with pytest.raises(FileNotFoundError, match=r"box\.hdf5 does not exist"):
+    with pytest.raises(DatasetMissingError, match=r"no data set at .*box\.hdf5"):
         DatasetWriter.open(path, make_spec())
 
 
