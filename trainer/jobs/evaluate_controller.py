@@ -111,6 +111,8 @@ def measure(config: Config, run: Run, stop_requested: Callable[[], bool]) -> boo
 
     torch.set_num_threads(1)
     stored, asked = _load(config.json_path), rows(config)
+    if not asked:
+        raise ValueError(f"nothing to measure: {config.shipped} holds no controller; name runs, or allow the baselines")
     for done, row in enumerate(asked):
         run.event("progress", done=done, total=len(asked), text=f"{row.part}: {row.about['label']}")
         if stop_requested():

@@ -6,6 +6,9 @@ from typing import ClassVar, Literal
 
 from core.tasks.start_scale import PRETRAINING, start_share
 
+MAX_PRESS_M = 0.12
+"""Half the width of the narrowest box: pressed deeper, the palms would be told to pass each other."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -38,6 +41,10 @@ class Config:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         start_share(self.start_scale)
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        if self.press_m is not None and not 0 <= self.press_m <= MAX_PRESS_M:
+            raise ValueError(f"press_m must lie between 0 and {MAX_PRESS_M} m, got {self.press_m}")
 
 
 def main(config: Config) -> int:

@@ -59,5 +59,5 @@ def test_that_empty_ranges_change_nothing_and_seeds_repeat():
 def test_that_bad_ranges_are_refused():
     with pytest.raises(ValueError, match=r"kp_scale must be \(low, high\)"):
         DomainRanges(kp_scale=(1.1, 0.9))
-    with pytest.raises(ValueError, match="object_mass_scale must be positive"):
+    with pytest.raises(ValueError, match=r"object_mass_scale must be \(low, high\) with 0 < low"):
         DomainRanges(object_mass_scale=(0.0, 1.0))
