@@ -354,8 +354,7 @@ class AppState(QObject):
             self.session = "ended"
         self._start_wanted = False
         cause, _, remedy = event.what.partition(";")  # messages say what was wrong; what to do
-        remedy = "; ".join(part for part in (remedy.strip(), event.remedy) if part)
-        self.report(Problem("The session reports a problem", cause, remedy, event.detail))
+        self.report(Problem("The session reports a problem", cause, remedy.strip() or event.remedy, event.detail))
         self.session_changed.emit()
 
     # ------------------------------------------------------------------ what the 3-D view shows

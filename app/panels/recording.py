@@ -24,6 +24,7 @@ from trainer.session.messages import Configure
 FILE_FILTER = "Data sets (*.hdf5 *.h5);;All files (*)"
 WORDS = {
     "off": ("choose a data set to record", "idle"),
+    "refused": ("this data set cannot be recorded to: choose another", "danger"),
     "armed": ("the next start records", "warning"),
     "recording": ("● recording", "danger"),
     "finished": ("keep or discard?", "warning"),

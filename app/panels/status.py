@@ -61,7 +61,7 @@ class StatusLine:
         )
         self._show_safety(t.interventions)
         self.recording.setText(_recording_text(t.recording, t.recorded_samples))
-        set_property(self.recording, "state", "danger" if t.recording == "recording" else "idle")
+        set_property(self.recording, "state", "danger" if t.recording in ("recording", "refused") else "idle")
 
     def _show_safety(self, interventions: dict[str, int]) -> None:
         counted = {kind: count for kind, count in interventions.items() if count}
@@ -91,7 +91,13 @@ def free_bytes(state: AppState) -> int | None:
 def _recording_text(state: str, samples: int) -> str:
     if state == "recording":
         return f"● recording, {samples} samples"
-    return {"off": "not recording", "armed": "recording armed", "finished": "keep or discard?"}[state]
+    words = {
+        "off": "not recording",
+        "refused": "data set refused",
+        "armed": "recording armed",
+        "finished": "keep or discard?",
+    }
+    return words[state]
 
 
 def _field(name: str, tip: str) -> QLabel:

@@ -121,7 +121,7 @@ class AppendFile:
             _share_with_readers(fd, path)
             head = parse_superblock(os.pread(fd, SUPERBLOCK_SIZE, 0))
             if head is None or head[1] > os.fstat(fd).st_size:
-                raise DatasetDamagedError(f"{path} is damaged: bring it back with `refine-dp dataset recover {path}`")
+                raise DatasetDamagedError(f"{path} is damaged; bring it back with `refine-dp dataset recover {path}`")
             os.ftruncate(fd, head[1])  # what a killed writer left behind the end
             return _read_structure(path, fd, head, fsync)
         except BaseException:
@@ -157,7 +157,7 @@ class AppendFile:
 
     def _write(self, out: Appender, write: Callable[[int, bytes], None]) -> None:
         if self._broken or not self._is_current():
-            raise DatasetError(f"{self.path} changed under this program or its disk failed: open the data set again")
+            raise DatasetError(f"{self.path} changed under this program or its disk failed; open the data set again")
         data = out.data()
         try:
             write(out.start, data)
@@ -251,7 +251,7 @@ def _share_with_readers(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DatasetLockedError(f"{path} is open for writing in another program: close it there first") from None
+        raise DatasetLockedError(f"{path} is open for writing in another program; close it there first") from None
     except OSError as error:
         logger.warning(
             "no file locks on the disk of %s (%s): other programs must not write to it", path, error.strerror
@@ -300,8 +300,7 @@ def recover(path: Path) -> bool:
                         return True
             _replace_superblock(file.fileno(), first)
     raise DatasetDamagedError(
-        f"{path} ({size} bytes) is no data set, or one of which nothing can be "
-        "recovered: it holds no complete change; give another path"
+        f"{path} ({size} bytes) is no data set, or one that is damaged beyond recovery; give another path"
     )
 
 

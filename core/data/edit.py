@@ -36,7 +36,7 @@ def merge(output: Path, inputs: Sequence[Path], progress: Progress = _silent) ->
     Raises DatasetMismatchError when task, rates or layout differ; then nothing is written.
     """
     if output in inputs:
-        raise DatasetError(f"{output} is also an input: choose another output")
+        raise DatasetError(f"{output} is also an input; choose another output")
     sources = [Dataset(path) for path in inputs]
     if not sources:
         raise DatasetError("nothing to merge: name at least one data set")

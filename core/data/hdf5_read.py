@@ -24,8 +24,8 @@ def open_file(path: Path) -> Iterator[h5py.File]:
             file = h5py.File(stream, "r")
         except OSError as error:
             raise DatasetDamagedError(
-                f"{path} cannot be read as HDF5 ({error}): give the path of a data set; if it is one that was damaged, "
-                f"`refine-dp dataset recover {path}` brings back its last complete change"
+                f"{path} cannot be read as HDF5 ({error}); give the path of a data set, or if it is a damaged one, "
+                f"bring back its last complete change with `refine-dp dataset recover {path}`"
             ) from error
         with file:
             yield file
@@ -35,7 +35,7 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except PermissionError:
-        raise DatasetError(f"{path} may not be read by this user: change its permissions, or give another") from None
+        raise DatasetError(f"{path} may not be read by this user; change its permissions, or give another") from None
 
 
 def group_at(parent: h5py.Group, path: str) -> h5py.Group:

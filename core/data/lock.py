@@ -33,7 +33,7 @@ def take_lock(path: Path) -> int:
             owner = os.pread(fd, 4096, 0).decode(errors="replace").strip() or "another process"
             os.close(fd)
             raise DatasetLockedError(
-                f"{path} is being written by {owner}: stop that recording first, or choose another data set"
+                f"{path} is being written by {owner}; stop that recording first, or choose another data set"
             ) from None
         if where.exists() and os.fstat(fd).st_ino == where.stat().st_ino:
             break
@@ -59,7 +59,7 @@ def _open(where: Path) -> int:
         if error.errno == errno.ENOSPC:
             raise
         raise DatasetError(
-            f"cannot write in the folder {where.parent} ({error.strerror}): choose another path for the data set"
+            f"cannot write in the folder {where.parent} ({error.strerror}); choose another path for the data set"
         ) from error
 
 

@@ -175,9 +175,11 @@ class DatasetSpec:
             for name in names
             if getattr(self, name) != getattr(other, name)
         ]
+        if self.task != other.task:
+            wrong = wrong[:1]  # the other differences follow from it
         if wrong:
             raise DatasetMismatchError(
-                f"{path} does not fit this recording ({'; '.join(wrong)}): choose another file or a new name"
+                f"{path} does not fit this recording ({', '.join(wrong)}); choose another file or a new name"
             )
 
     def fields(self) -> tuple[Field, ...]:

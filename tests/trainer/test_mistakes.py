@@ -52,7 +52,7 @@ def complain(arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         ("dataset info {folder}", "{folder} is a folder, a data set is a file; {folder} holds notes.hdf5"),
         ("dataset check notes.hdf5", "notes.hdf5 cannot be read as HDF5"),
         ("dataset trim missing.hdf5 demo_0", "no data set at missing.hdf5"),
-        ("dataset recover notes.hdf5", "nothing can be recovered"),
+        ("dataset recover notes.hdf5", "or one that is damaged beyond recovery"),
         ("dataset merge all.hdf5 missing.hdf5", "no data set at missing.hdf5"),
         ("collect --dataset notes.hdf5 --episodes 1 --backend fake", "is no data set"),
         ("collect --dataset notes.hdf5/x.hdf5 --episodes 1 --backend fake", "choose another path for the data set"),

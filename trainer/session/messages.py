@@ -147,8 +147,9 @@ class Heartbeat:
 
 SessionState = Literal["unconfigured", "loading", "ready", "running", "paused", "ended"]
 StopState = Literal["none", "soft", "hard"]
-RecordingState = Literal["off", "armed", "recording", "finished"]
-"""off: no data set; armed: the next start records; recording; finished: waits for keep or discard."""
+RecordingState = Literal["off", "refused", "armed", "recording", "finished"]
+"""off: no data set; refused: the data set cannot be recorded to; armed: the next start records; recording; finished:
+waits for keep or discard."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ set is held only while an episode is open, so that the browser can edit it in be
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class WriterThread:
     def __init__(self, emit: Emit) -> None:
         self.episodes = 0
         "in the data set, as of the last change"
+        self.refused = False
+        "no episode could be begun in the data set when it was tried last"
         self._emit = emit
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._writer: DatasetWriter | None = None
@@ -66,19 +69,30 @@ class WriterThread:
         if writer is not None:
             writer.close()
 
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Notes whether what is done inside fails."""
+        try:
+            yield
+        except BaseException:
+            self.refused = True
+            raise
+        self.refused = False
+
     # ------------------------------------------------------------------ jobs
 
     def check(self, path: Path, spec: DatasetSpec) -> None:
         """Create the data set or see that it fits; reports how many episodes it has."""
-        with DatasetWriter.open(path, spec, create=True) as writer:
+        with self._opening(), DatasetWriter.open(path, spec, create=True) as writer:
             self.episodes = writer.num_episodes
 
     def begin(self, path: Path, spec: DatasetSpec, start: RecordedStart) -> None:
         """Open an episode."""
         self._release()
-        self._writer = DatasetWriter.open(path, spec, create=True)
-        self.episodes = self._writer.num_episodes
-        self._episode = self._writer.begin(start)
+        with self._opening():
+            self._writer = DatasetWriter.open(path, spec, create=True)
+            self.episodes = self._writer.num_episodes
+            self._episode = self._writer.begin(start)
         self._full = False
         self._emit(RecordingChanged("started", str(path), self.episodes))
 
@@ -139,7 +153,7 @@ class LiveRecorder(Observer):
 
     def __init__(self, task: Task, emit: Emit) -> None:
         self.thread = WriterThread(emit)
-        self.state: RecordingState = "off"
+        self._state: RecordingState = "off"
         self.samples = 0
         self.label = ""
         self.auto = True
@@ -152,18 +166,25 @@ class LiveRecorder(Observer):
         self._end: EpisodeEnd | None = None
         self._judgement = False, ""
 
+    @property
+    def state(self) -> RecordingState:
+        """What the recorder does, as the panel shows it."""
+        refused = self.thread.refused and self._target is not None and self._state != "finished"
+        return "refused" if refused else self._state
+
     def configure(self, target: RecordingTarget | None, auto: bool, label: str) -> None:
         """Another data set or mode. An open recording is kept as it is: undo removes it, nothing brings it back."""
-        if self._open:
+        if self._open and self.state != "refused":
             self._keep(interrupted="kept when the recording's settings changed")
         self._target, self.auto, self.label = target, auto, label
+        self._open, self.thread.refused = False, False
         self._rest()
         if target is not None:
             self.thread.hand(lambda: self.thread.check(target.path, target.spec))
 
     def _rest(self) -> None:
         """Nothing is open: armed where every episode is recorded, else off until told."""
-        self.state = "armed" if self._target is not None and self.auto else "off"
+        self._state = "armed" if self._target is not None and self.auto else "off"
 
     # ------------------------------------------------------------------ commands
 
@@ -177,7 +198,7 @@ class LiveRecorder(Observer):
         match action:
             case "start" | "again":
                 self._discard_open()
-                self.state = "armed"
+                self._state, self.thread.refused = "armed", False
             case "keep":
                 self._keep()
             case "discard":
@@ -188,6 +209,9 @@ class LiveRecorder(Observer):
                 self.thread.hand(lambda: self.thread.undo(path))
 
     def _keep(self, interrupted: str = "kept by the operator before the end") -> None:
+        if self.state == "refused":
+            self._emit(SessionError("nothing to keep: the data set could not be opened", "choose another, then record"))
+            return
         if not self._open and self.thread.unsaved:  # the disk was full when it ended
             self._finish(*self._judgement)
             return
@@ -219,8 +243,11 @@ class LiveRecorder(Observer):
     # ------------------------------------------------------------------ the loop's observer
 
     def episode_began(self, start: EpisodeStart) -> None:
-        """A recording that waits for keep or discard goes on waiting."""
+        """A recording that waits for keep or discard goes on waiting; a data set that was refused is tried again."""
         self._start = start
+        if self.state == "refused":
+            self._open, self.thread.refused = False, False
+            self._rest()
 
     def command_sent(self, record: CommandSent) -> None:
         """Open the recording with the first command after it was armed, then add a sample a command."""
@@ -230,7 +257,7 @@ class LiveRecorder(Observer):
             target = self._target
             start = recorded_start(self._start, record, target.source, target.operator)
             self.thread.hand(lambda: self.thread.begin(target.path, target.spec, start))
-            self._open, self.state, self.samples = True, "recording", 0
+            self._open, self._state, self.samples = True, "recording", 0
         if self.state == "recording":
             row = {name: np.array(value) for name, value in row_of(samples_of(record, self._task), 0).items()}
             self.thread.hand(lambda: self.thread.append(row))
@@ -246,7 +273,7 @@ class LiveRecorder(Observer):
         elif self.auto:
             self._finish(end.success, end.reason)
         else:
-            self._end, self.state = end, "finished"
+            self._end, self._state = end, "finished"
 
     def close(self) -> None:
         """End the thread; an open recording stays in the journal."""

@@ -433,8 +433,39 @@ def test_that_a_data_set_of_another_task_is_refused_with_a_remedy_and_the_loop_g
     desk.recorded()
     error = desk.told(SessionError)[0]
     assert "task: data set has door, recording has box_pickup" in error.what
+    assert "observation_sizes" not in error.what  # which follows from the task
     desk.ticks(10)
     assert desk.session.state == "running"
+
+
+def test_that_a_refused_data_set_never_looks_like_a_recording(desk, tmp_path):
+    path = tmp_path / "a.hdf5"
+    path.write_text("hello")
+    desk.running(dataset=str(path))
+    desk.recorded()
+    desk.ticks(10)
+    assert (desk.telemetry.recording, desk.telemetry.recorded_samples) == ("refused", 0)
+    desk.send(Record("keep"))
+    desk.ticks(1)
+    assert "nothing to keep" in desk.told(SessionError)[-1].what
+    path.unlink()  # the person made room: pressing record tries again
+    desk.send(Record("start"))
+    desk.ticks(5)
+    desk.recorded()
+    desk.ticks(5)
+    assert (desk.telemetry.recording, desk.telemetry.recorded_samples) == ("recording", 2)
+
+
+def test_that_a_refused_data_set_is_tried_again_with_the_next_episode(desk, tmp_path):
+    path = tmp_path / "a.hdf5"
+    path.write_text("hello")
+    desk.running(dataset=str(path), realtime=False)
+    desk.recorded()
+    desk.limit(0.4)
+    path.unlink()
+    desk.ticks(30)
+    desk.recorded()
+    assert desk.telemetry.recording == "recording"
 
 
 def test_that_recording_without_a_data_set_is_refused_with_a_remedy(desk):
