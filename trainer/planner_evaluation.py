@@ -98,6 +98,9 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
     """Run the episodes, print and write the result. Returns whether all were run, or the question was decided."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     started_s = time.monotonic()
+    for path in (config.json, config.report):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
     sides = open_sides(config)
     question = Question(config, [side.label for side in sides]) if config.until_decided else None
     try:
@@ -212,7 +215,6 @@ def side_report(side: Side, results: Sequence[EpisodeResult], anytime: bool) -> 
 def _write(config: Config, run: Run, report: dict[str, Any]) -> None:
     write_report(run.path / "evaluation.json", report)
     if config.json is not None:
-        config.json.parent.mkdir(parents=True, exist_ok=True)
         write_report(config.json, report)
     left_out = {"results", "config", "against", "failed_seeds", "planner", "training", "kind", "code"}
     run.event("evaluation", **{key: value for key, value in report.items() if key not in left_out})

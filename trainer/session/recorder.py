@@ -154,7 +154,7 @@ class LiveRecorder(Observer):
     def __init__(self, task: Task, emit: Emit) -> None:
         self.thread = WriterThread(emit)
         self._state: RecordingState = "off"
-        self.samples = 0
+        self._samples = 0
         self.label = ""
         self.auto = True
         "record every episode and keep it when it ends"
@@ -171,6 +171,11 @@ class LiveRecorder(Observer):
         """What the recorder does, as the panel shows it."""
         refused = self.thread.refused and self._target is not None and self._state != "finished"
         return "refused" if refused else self._state
+
+    @property
+    def samples(self) -> int:
+        """Of the open recording, or of the last one."""
+        return 0 if self.state == "refused" else self._samples
 
     def configure(self, target: RecordingTarget | None, auto: bool, label: str) -> None:
         """Another data set or mode. An open recording is kept as it is: undo removes it, nothing brings it back."""
@@ -257,11 +262,11 @@ class LiveRecorder(Observer):
             target = self._target
             start = recorded_start(self._start, record, target.source, target.operator)
             self.thread.hand(lambda: self.thread.begin(target.path, target.spec, start))
-            self._open, self._state, self.samples = True, "recording", 0
+            self._open, self._state, self._samples = True, "recording", 0
         if self.state == "recording":
             row = {name: np.array(value) for name, value in row_of(samples_of(record, self._task), 0).items()}
             self.thread.hand(lambda: self.thread.append(row))
-            self.samples += 1
+            self._samples += 1
 
     def episode_ended(self, end: EpisodeEnd) -> None:
         """Keep by itself in automatic mode, else wait for the operator; what was abandoned is discarded."""
