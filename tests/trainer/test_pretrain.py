@@ -23,6 +23,7 @@ from core.policy.layout import PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.tasks.box_pickup import BoxPickup
 from trainer.job import work_in
+from trainer.jobs import pack
 from trainer.jobs import pretrain as job
 from trainer.pretraining import pretrain
 from trainer.runs import Run, list_runs
@@ -219,3 +220,30 @@ def test_that_the_heuristic_is_measured_by_the_same_evaluator(tmp_path):
 def test_that_a_chunk_player_is_built_for_the_stored_task(trained):
     planner = load_planner(trained / "planner.safetensors").planner
     assert ChunkPlayer(planner, BoxPickup(2), 8).chunk.shape == (2, 12, 19)
+
+
+def test_that_a_packed_planner_is_half_as_large_and_plans_the_same(trained, recorded, tmp_path, capsys):
+    out = tmp_path / "planners" / "small.safetensors"
+    report = tmp_path / "evaluation.json"
+    report.write_text(json.dumps({"success_rate": 0.5, "results": [1], "training": {}}))
+
+    assert pack.main(pack.Config(trained, out, recorded, evaluation=report)) == 0
+
+    before, after = load_planner(trained / "planner.safetensors"), load_planner(out)
+    sizes = [sum(p.numel() for p in stored.planner.parameters()) for stored in (before, after)]
+    assert sizes[0] == sizes[1]
+    weights = next(before.planner.parameters())
+    torch.testing.assert_close(next(after.planner.parameters()), weights.half().float(), atol=0, rtol=0)
+    assert after.training["evaluation"] == {"success_rate": 0.5}
+    whole, halved = (p.stat().st_size for p in (trained / "planner.safetensors", out))
+    assert halved < whole - 1.9 * sizes[0]
+    assert "differ by at most" in capsys.readouterr().out
+
+
+def test_that_a_planner_that_half_precision_changes_too_much_is_not_packed(trained, recorded, tmp_path):
+    out = tmp_path / "small.safetensors"
+
+    with pytest.raises(ValueError, match="nothing was written"):
+        pack.main(pack.Config(trained, out, recorded, tolerance=1e-9))
+
+    assert not out.exists()
