@@ -54,7 +54,7 @@ class ViewPanel(QWidget):
         self._was_running = False
         self.view = SceneView()
         self.banner = yielding("", "banner", "view_banner", left=True)
-        self.operator_line = yielding("", "banner", "operator_line", left=True)
+        self.operator_line = yielding("", "hint", "operator_line", left=True)
         self.rate = label("", "muted", "view_rate")
         self.follow = _tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
         self.ghosts = _tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 from app.state import AppState
 from app.stereo.eyes import Stand
 from app.theme import METRICS
-from app.widgets.roles import button, label, set_property
+from app.widgets.roles import button, label, set_property, yielding
 from app.workers.stereo import StereoPicture
 from core.teleop.openxr_runtimes import active_runtime, installed_runtimes
 from core.teleop.presses import BUTTONS, Side
@@ -96,9 +96,10 @@ class VrPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(METRICS.margin, METRICS.gap, METRICS.margin, METRICS.gap)
         layout.setSpacing(3 * METRICS.gap)
-        layout.addLayout(self._build_runtime(), 2)
-        layout.addLayout(self._build_hands(), 2)
-        layout.addLayout(self._build_latency(), 2)
+        for column in (self._build_runtime(), self._build_hands(), self._build_buttons()):
+            column.setSpacing(METRICS.tight)
+            column.addStretch(1)
+            layout.addLayout(column, 1)
 
     def _build_runtime(self) -> QVBoxLayout:
         column = QVBoxLayout()
@@ -122,16 +123,18 @@ class VrPanel(QWidget):
             self.in_headset.addItem(text, stand)
         column.addWidget(self.in_headset)
         column.addWidget(self.picture_says)
-        column.addStretch(1)
         return column
 
     def _build_hands(self) -> QVBoxLayout:
         column = QVBoxLayout()
         grid = QGridLayout()
         grid.setHorizontalSpacing(2 * METRICS.gap)
+        grid.setVerticalSpacing(METRICS.tight)
         sides: tuple[Side, Side] = ("left", "right")
         for place, side in enumerate(sides):
             grid.addWidget(label(f"{side.capitalize()} controller", "section"), 0, place)
+            grid.setColumnStretch(place, 1)
+            self.hands[side].setWordWrap(True)
             grid.addWidget(self.hands[side], 1, place)
             for row, name in enumerate(("grip", "trigger"), start=2):
                 bar = QProgressBar()
@@ -141,10 +144,19 @@ class VrPanel(QWidget):
                 self.bars[side, name] = bar
                 grid.addWidget(bar, row, place)
         column.addLayout(grid)
+        column.addWidget(label("From your hand to the robot's command", "section"))
+        self.latency.setObjectName("vr_latency")
+        column.addWidget(self.latency)
+        for text in (self.stages, self.scale):
+            text.setWordWrap(True)
+            column.addWidget(text)
+        return column
+
+    def _build_buttons(self) -> QVBoxLayout:
+        column = QVBoxLayout()
         column.addWidget(label("Press each button once to check it", "section"))
         column.addLayout(self._build_keys())
         column.addWidget(self.checked)
-        column.addStretch(1)
         return column
 
     def _build_keys(self) -> QGridLayout:
@@ -157,25 +169,14 @@ class VrPanel(QWidget):
             self.keys[use.side, use.button] = key
             text = use.short_text + (f"; held: {use.long_text}" if use.long else "")
             grid.addWidget(key, row, 0)
-            grid.addWidget(label(text, "muted"), row, 1)
+            grid.addWidget(_explained(text), row, 1)
         for row, side in enumerate(("left", "right"), start=len(BUTTONS)):
             key = label(f"{side} stick", "key")
             self.keys[side, Button.STICK] = key
             text = "both pressed: soft stop; held: hard stop" if side == "left" else "turn; the left one walks"
             grid.addWidget(key, row, 0)
-            grid.addWidget(label(text, "muted"), row, 1)
+            grid.addWidget(_explained(text), row, 1)
         return grid
-
-    def _build_latency(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.addWidget(label("From your hand to the robot's command", "section"))
-        self.latency.setObjectName("vr_latency")
-        column.addWidget(self.latency)
-        for text in (self.stages, self.scale):
-            text.setWordWrap(True)
-            column.addWidget(text)
-        column.addStretch(1)
-        return column
 
     def _connect(self) -> None:
         self.use.clicked.connect(lambda: self._state.configure(source="vr"))
@@ -260,7 +261,7 @@ class VrPanel(QWidget):
         rate = f"{vr.rate_hz:.0f} Hz" if vr.rate_hz else ""
         parts = [part for part in (vr.runtime, vr.headset, ", ".join(sorted(set(held))), rate) if part]
         self.words.setText(" · ".join(parts) or vr.text)
-        self.remedy.setText(f"{vr.text}. {vr.remedy}." if vr.text else "")
+        self.remedy.setText(" ".join(f"{words[0].upper()}{words[1:]}." for words in (vr.text, vr.remedy) if words))
         self.remedy.setVisible(bool(vr.text) and vr.state != "running")
         self.found.setVisible(vr.state != "running")
 
@@ -289,7 +290,14 @@ class VrPanel(QWidget):
         self.stages.setText(
             f"pose {late.sample_ms:.1f} ms old · mapper {late.mapper_ms:.1f} · safety {late.loop_ms:.1f} · "
             f"controller {late.controller_ms:.1f}\nto the command: half within {late.p50_ms:.0f} ms, 99 % within "
-            f"{late.p99_ms:.0f} ms (last 20 s)"
+            f"{late.p99_ms:.0f} ms"
         )
         walking = "" if vr.walking else "Walking waits until both controllers are tracked and the sticks at rest. "
         self.scale.setText(f"{walking}Your motion times {vr.scale:.2f} (hold X to measure your reach).")
+
+
+def _explained(text: str) -> QLabel:
+    """A text that is cut where the window is narrow, whole in its tool tip."""
+    result = yielding(text, "muted", left=True)
+    result.setToolTip(text)
+    return result

@@ -8,8 +8,8 @@ from core.teleop.poses import Pose, about_z, mul, rotate, yaw_of
 from core.teleop.samples import Vector3
 
 NEAR_M, FAR_M = 0.05, 30.0
-ROBOT_EYES_M: Vector3 = (0.10, 0.0, 0.40)
-"""In front of the T1's head, heading frame of the base: nothing of the robot but its arms is in the picture."""
+ROBOT_EYES_M: Vector3 = (0.20, 0.0, 0.41)
+"""4 cm in front of the T1's eyes, heading frame of the base: of the robot only its arms are in the picture."""
 STAND_M: Vector3 = (-0.9, 0.5, 0.75)
 """Of the free stand: behind the robot and to its left, a little higher, relative to where the robot began."""
 

@@ -67,7 +67,7 @@ def test_that_an_absent_runtime_is_shown_with_its_remedy(
 ) -> None:
     show(vr_window, state, client, qtbot, ABSENT)
     assert vr_window.vr.pill.text() == "no OpenXR runtime"
-    assert vr_window.vr.remedy.text() == "no OpenXR runtime is active on this computer. install one."
+    assert vr_window.vr.remedy.text() == "No OpenXR runtime is active on this computer. Install one."
     assert not vr_window.vr.remedy.isHidden()
     assert "WiVRn" in vr_window.vr.remedy.parent().findChild(type(vr_window.vr.remedy), "vr_how_to").text()
 

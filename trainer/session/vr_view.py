@@ -20,8 +20,8 @@ from core.types import WorldState
 
 LATENCIES_KEPT = 200
 """Commands that the percentiles are over: 20 s."""
-EYES_B = torch.tensor((0.06, 0.0, 0.35))
-"""Where the operator's head is put on the robot for the preview: about the T1's camera, base frame, m."""
+EYES_B = torch.tensor((0.14, 0.0, 0.41))
+"""Where the operator's eyes are put on the robot for the preview: about the T1's, base frame, m."""
 _SHOULDER = torch.tensor([ARM_JOINTS[0].pos]) + torch.tensor([ARM_JOINTS[1].pos])
 SHOULDERS_B = torch.cat((_SHOULDER, _SHOULDER * torch.tensor((1.0, -1.0, 1.0))))
 """(2, 3) m, left and right roll axis."""

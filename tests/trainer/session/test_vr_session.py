@@ -28,6 +28,7 @@ from trainer.session.messages import (
     decode,
     encode,
 )
+from trainer.vr_check import run_again
 
 
 class FakeInput:
@@ -331,6 +332,25 @@ def test_that_a_recorded_operator_gives_the_same_commands_again(make_stage, tmp_
     again.session.tick()
     again.silent = True
     np.testing.assert_allclose(commands(again, 120, live=False), lived, atol=1e-6)
+
+
+def test_that_the_command_line_runs_a_recorded_operator_again_into_a_data_set(make_stage, tmp_path: Path):
+    stage = make_stage(vr=VrSettings(record_folder=str(tmp_path / "input")), seed=3)
+    stage.squeeze(0.0)
+    stage.squeeze(1.0)
+    for _ in range(20):
+        stage.person.left = moved(stage.person.left, (0.0, 0.005, 0.0))
+        stage.ticks(1)
+    stage.ticks(10)
+    stage.session.close()
+    tape = next((tmp_path / "input").iterdir())
+    said: list[str] = []
+    assert run_again(tape, tmp_path / "again.hdf5", said.append) == 0, said
+    assert "box_pickup, seed 3" in said[0]
+    episode = Dataset(tmp_path / "again.hdf5").episodes[0]
+    assert (episode.info.source, episode.info.seed) == ("vr", 3)
+    actions = episode.array("actions")
+    assert np.ptp(actions[:, 4]) == pytest.approx(0.1, abs=0.01), "the left hand moved 10 cm to the left again"
 
 
 def test_that_a_recording_that_is_none_is_refused_with_its_reason(make_stage, tmp_path: Path):
