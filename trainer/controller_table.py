@@ -18,7 +18,7 @@ mostly in front of the trunk) at 0.3-1.8 rad/s; 0-1 kg in each hand. "Pushed":
 velocity kicks of the trunk, uniform within +-{kick_m_s} m/s per horizontal axis, every 2 s on average. *Foot error*:
 distance between the swing sole and its commanded placement, relative to the stance sole, when the step's time is up.
 *Distance*: way of the middle of the feet along each command over the way that it asks for. Falls per 1000 s of steps with
-the exact 95 % Poisson interval.
+the exact 95 % Poisson interval. *M steps*, *CPU-min*: what the training cost.
 
 π_lower as shipped is a *student*: its observation and action are the paper's (Table I, offset to the default pose). A
 teacher (a residual on the reference gait, which it also sees) is trained by PPO; DAgger distils it into the student; PPO
@@ -52,8 +52,8 @@ def page(stored: dict[str, Any]) -> str:
 def legs_table(rows: dict[str, Any]) -> str:
     """One row a leg controller."""
     head = (
-        "| legs | foot error cm, median / p95 | pushed | distance | turn | falls per 1000 s | pushed | CPU-min |\n"
-        "|---|---|---|---|---|---|---|---|\n"
+        "| legs | foot error cm, median / p95 | pushed | distance | turn | falls per 1000 s | pushed | M steps | CPU-min |\n"
+        "|---|---|---|---|---|---|---|---|---|\n"
     )
     return head + "".join(_leg_row(row) for row in rows.values())
 
@@ -68,7 +68,7 @@ def _leg_row(row: dict[str, Any]) -> str:
         _percent(calm["turn_ratio"]),
         _falls(calm),
         _falls(kicked),
-        _minutes(row),
+        *_cost(row),
     )
     return "| " + " | ".join(cells) + " |\n"
 
@@ -77,7 +77,7 @@ def arms_table(rows: dict[str, Any]) -> str:
     """One row an arm controller."""
     head = (
         "| arms | standing cm | standing deg | walking cm | walking deg | falls | trembling joints | trembling trunk | box "
-        "| CPU-min |\n|---|---|---|---|---|---|---|---|---|---|\n"
+        "| M steps | CPU-min |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
     return head + "".join(_arm_row(row) for row in rows.values())
 
@@ -96,7 +96,7 @@ def _arm_row(row: dict[str, Any]) -> str:
     for part in ("joints", "trunk"):
         cells.append("-" if trembling is None else _mrad(trembling, part))
     cells.append(f"{100 * min(shares):.0f}-{100 * max(shares):.0f} %")
-    cells.append(_minutes(row))
+    cells += _cost(row)
     return "| " + " | ".join(cells) + " |\n"
 
 
@@ -121,5 +121,7 @@ def _mrad(trembling: dict[str, float], part: str) -> str:
     return f"{1000 * trembling[f'{part}_rad_s']:.1f} / {1000 * trembling[f'worst_{part}_rad_s']:.1f}"
 
 
-def _minutes(row: dict[str, Any]) -> str:
-    return "-" if row.get("cpu_minutes") is None else f"{row['cpu_minutes']:.0f}"
+def _cost(row: dict[str, Any]) -> tuple[str, str]:
+    """Training steps in millions, processor minutes."""
+    steps, minutes = row.get("steps"), row.get("cpu_minutes")
+    return ("-" if steps is None else f"{steps / 1e6:.1f}", "-" if minutes is None else f"{minutes:.0f}")

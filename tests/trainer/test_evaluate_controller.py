@@ -34,13 +34,13 @@ def checkpoint(folder: Path, seed: int) -> Path:
 
 
 def test_that_rows_show_errors_in_cm_and_falls_with_their_interval():
-    table = legs_table({"a": {"label": "legs a", "calm": REPORT, "kicked": REPORT, "cpu_minutes": 12.3}})
+    table = legs_table({"a": {"label": "legs a", "calm": REPORT, "kicked": REPORT, "cpu_minutes": 12.3, "steps": 6e6}})
     assert table.splitlines()[-1] == (
-        "| legs a | 1.23 / 3.10 | 1.23 / 3.10 | 98.7 % | - | 1.5 [0.3, 4.4] | 1.5 [0.3, 4.4] | 12 |"
+        "| legs a | 1.23 / 3.10 | 1.23 / 3.10 | 98.7 % | - | 1.5 [0.3, 4.4] | 1.5 [0.3, 4.4] | 6.0 | 12 |"
     )
     grasp = [{"success": 3, "episodes": 4}, {"success": 4, "episodes": 4}]
     arms = arms_table({"ik": {"label": "ik", "fixed_base": {"grasp": grasp}}})
-    assert arms.splitlines()[-1] == "| ik | - | - | - | - | - | - | - | 75-100 % | - |"
+    assert arms.splitlines()[-1] == "| ik | - | - | - | - | - | - | - | 75-100 % | - | - |"
 
 
 def test_that_trembling_is_shown_in_mrad_per_second_with_the_worst_robot():
@@ -49,7 +49,7 @@ def test_that_trembling_is_shown_in_mrad_per_second_with_the_worst_robot():
     }  # fmt: skip
     row = {"label": "a", "fixed_base": {"grasp": [{"success": 4, "episodes": 4}]}, "cpu_minutes": 9.6}
     cells = arms_table({"a": row | {"trembling": trembling}}).splitlines()[-1].split(" | ")
-    assert cells[-4:] == ["1.2 / 20.4", "0.1 / 9.6", "100-100 %", "10 |"]
+    assert cells[-5:] == ["1.2 / 20.4", "0.1 / 9.6", "100-100 %", "-", "10 |"]
 
 
 def test_that_the_page_can_be_made_from_stored_numbers_alone():

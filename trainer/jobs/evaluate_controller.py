@@ -137,7 +137,9 @@ def leg_entries(config: Config) -> list[LegEntry]:
     entries = []
     shipped = config.shipped / "lower.safetensors"
     if shipped.is_file():
-        entries.append(LegEntry("shipped", "π_lower, shipped", lambda n: LowerController.load(shipped), about(shipped)))
+        facts = about(shipped)
+        label = f"π_lower, shipped (seed {facts['seed']})"
+        entries.append(LegEntry("shipped", label, lambda n: LowerController.load(shipped), facts))
     for run in config.runs:
         path, teacher = run / "controller.safetensors", run / "teacher.safetensors"
         if not path.is_file():
@@ -200,7 +202,9 @@ def arm_entries(config: Config) -> list[ArmEntry]:
     entries = []
     shipped = config.shipped / "upper.safetensors"
     if shipped.is_file():
-        entries.append(ArmEntry("shipped", "π_upper, shipped", lambda: UpperController.load(shipped), about(shipped)))
+        facts = about(shipped)
+        label = f"π_upper, shipped (seed {facts['seed']})"
+        entries.append(ArmEntry("shipped", label, lambda: UpperController.load(shipped), facts))
     for run in config.runs:
         path = run / "controller.safetensors"
         facts = about(path)
