@@ -103,7 +103,7 @@ class Evaluator:
     ) -> list[EpisodeResult]:
         """Every seed once, in worlds that are refilled as they finish; in the order of the seeds.
 
-        `finished` is told the results so far now and then. After a stop, only episodes that ended are returned.
+        `finished` is told the results so far now and then. After a stop, the results of the first seeds are returned.
         """
         run = self.begin(source, seeds)
         reported = 0
@@ -112,7 +112,7 @@ class Evaluator:
             if len(run.results) > reported or run.ticks % 50 == 0:
                 reported = len(run.results)
                 finished(run.results)
-        return run.in_order()
+        return run.prefix()
 
 
 class EvaluationRun:
@@ -161,13 +161,8 @@ class EvaluationRun:
         self._rollout.step()
         self._meter.tick(self._rollout)
 
-    def in_order(self) -> list[EpisodeResult]:
-        """Episodes that ended, in the order of the seeds."""
-        order = {seed: i for i, seed in enumerate(self.seeds)}
-        return sorted(self.results, key=lambda result: order[result.seed])
-
     def prefix(self) -> list[EpisodeResult]:
-        """The results of the first seeds, as far as all of them have ended.
+        """The results of the first seeds, in their order, as far as all of them have ended.
 
         What may be looked at before the end: among all that ended so far, fast episodes are too frequent.
         """

@@ -110,11 +110,14 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
             side.evaluator.backend.close()
     results = [finished_results(side, sides, question) for side in sides]
     if not results[0]:
-        return False  # stopped before the first episode ended
+        print("stopped before the first seed was decided: nothing to report")
+        return False
     report = make_report(config, sides, results, question)
     report["wall_s"] = time.monotonic() - started_s
     _write(config, run, report)
     tell(report, results, question)
+    if question is None and len(results[0]) < config.episodes:
+        print(f"stopped: only the first {len(results[0])} seeds count; later ones that ended were the fast ones")
     if config.report is not None:
         write_page(config.report, report, sides)
     return (question is not None and question.test.decided) or len(results[0]) == config.episodes
@@ -171,12 +174,10 @@ def _run(
             known = len(ended)
 
 
-def finished_results(side: Side, sides: Sequence[Side], question: Question | None) -> list[EpisodeResult]:
-    """The episodes that count: all that ended, of seeds that ended for both planners; those looked at when it asks."""
-    if question is not None:
-        return side.run.prefix()[: question.test.count]
-    common = set.intersection(*({result.seed for result in s.run.results} for s in sides))
-    return [result for result in side.run.in_order() if result.seed in common]
+def finished_results(side: Side, sides: Sequence[Side], question: Question | None = None) -> list[EpisodeResult]:
+    """The episodes that count: the first seeds that ended for every planner; those that were asked about if it asks."""
+    count = min(len(s.run.prefix()) for s in sides) if question is None else question.test.count
+    return side.run.prefix()[:count]
 
 
 def make_report(

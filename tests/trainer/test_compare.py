@@ -62,7 +62,8 @@ def dataset(tmp_path_factory, _toy_size) -> Path:
 def config(dataset: Path, tmp_path: Path, **changes) -> job.Config:
     values = {
         "dataset": dataset, "demonstrations": 4, "pretrain_preset": "toy", "finetune_preset": "toy", "episodes": 3,
-        "worlds": 3, "backend": "fake", "device": "cpu", "runs": tmp_path / "runs",
+        "worlds": 3, "backend": "fake", "device": "cpu", "row_reports": False,
+        "runs": tmp_path / "runs",
     }  # fmt: skip
     return job.Config(**{**values, **changes})
 

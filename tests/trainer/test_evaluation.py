@@ -17,6 +17,8 @@ from core.types import Command
 from trainer.episode_meter import EpisodeResult, Meter
 from trainer.evaluation import Evaluation, EvaluationRun
 from trainer.failures import HandlingRecord
+from trainer.policy_evaluation import build_evaluator
+from trainer.session.parts import make_heuristic
 
 
 def result(seed, success, duration_s=10.0, reason="time limit", **changes):
@@ -146,5 +148,24 @@ def test_that_only_the_first_seeds_may_be_looked_at_before_the_end():
     assert seeds_of(run.prefix()) == [0]
     run._meter.results.append(result(1, True))
     assert seeds_of(run.prefix()) == [0, 1, 2]
-    assert seeds_of(run.in_order()) == [0, 1, 2]
     assert not run.complete
+
+
+@pytest.mark.slow
+def test_that_a_real_pick_up_goes_from_away_to_held(monkeypatch):
+    stages = set()
+    see = HandlingRecord.see
+
+    def noted(self, handling, active):
+        stages.add(int(handling[0]))
+        see(self, handling, active)
+
+    monkeypatch.setattr(HandlingRecord, "see", noted)
+    task = BoxPickup(1)
+    evaluator = build_evaluator(task)
+    (result,) = evaluator.run(make_heuristic(task, "simulation"), [7])
+    evaluator.backend.close()
+    assert result.success
+    assert result.failure == ""
+    assert stages == {Handling.AWAY, Handling.REACHED, Handling.HELD}
+    assert result.start[0] == pytest.approx(1.45, abs=0.3)

@@ -20,6 +20,7 @@ from trainer.evaluation import EvaluationRun
 from trainer.finetuning import finetune
 from trainer.jobs import evaluate as job
 from trainer.jobs import finetune as finetune_job
+from trainer.planner_evaluation import evaluate_job
 from trainer.runs import Run, list_runs
 
 PLANNER = PlannerConfig(
@@ -162,14 +163,14 @@ def test_that_inside_and_outside_of_training_the_same_is_measured_with_physics(t
     )
     run = Run.create(asked.runs, "finetune", asked, 0)
     inside = []
-    ended = EvaluationRun.in_order
+    ended = EvaluationRun.prefix
 
     def listened(self):
         inside.append(ended(self))
         return inside[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EvaluationRun, "in_order", listened)
+        patch.setattr(EvaluationRun, "prefix", listened)
         assert finetune(asked, run, lambda: False)
     run.close()
 
@@ -204,6 +205,28 @@ def test_that_without_opengl_the_report_says_so(tmp_path, monkeypatch):
     page = tmp_path / "r.html"
     assert job.main(config(tmp_path, report=page, episodes=2, worlds=2)) == 0
     assert "no film: this machine has no OpenGL" in page.read_text()
+
+
+def test_that_a_stopped_evaluation_reports_no_fast_episodes_only(tmp_path, monkeypatch, capsys):
+    """Seed 100 000 takes its time, the others end at once and succeed: a stop in between has nothing fair to say."""
+    outcomes_by_seed(monkeypatch, lambda name, seed: seed > 100_000)
+    step = Rollout.step
+
+    def eager(self):
+        step(self)
+        lucky = [w for w in range(3) if self.active[w] and self.episode_seed[w] > 100_000]
+        if lucky:
+            self.end(torch.tensor(lucky), "time limit")
+            self.begin(torch.tensor(lucky))
+
+    monkeypatch.setattr(Rollout, "step", eager)
+    asked = config(tmp_path, episodes=30)
+    run = Run.create(asked.runs, "evaluate", asked, 0)
+    looks = iter(range(1000))
+    assert not evaluate_job(asked, run, lambda: next(looks) >= 8)
+    run.close()
+    assert "stopped before the first seed was decided" in capsys.readouterr().out
+    assert not (tmp_path / "out.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -218,4 +218,5 @@ def evaluate_config(config: Config, row: Row, planner: Path, folder: Path) -> ev
         backend=config.backend,
         controller=config.controller,
         runs=folder,
+        report=folder / "report.html" if config.row_reports else None,
     )

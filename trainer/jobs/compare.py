@@ -61,6 +61,8 @@ class Config:
     "seed of the first episode of every evaluation, the others follow"
     worlds: int = 64
     "episodes of an evaluation that are simulated at once"
+    row_reports: bool = True
+    "also write the HTML report of every row, with films: steps/evaluate-ROW/report.html in the run folder"
     report: Path | None = None
     "HTML file of the page; none: only the one in the run folder"
     json: Path | None = None
