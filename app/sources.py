@@ -34,7 +34,8 @@ SOURCES: tuple[Choice, ...] = (
 BACKENDS: tuple[Choice, ...] = (
     Choice("mujoco", "MuJoCo", "Simulation on this computer."),
     Choice("", "Isaac Lab", "Not in this version: needs Isaac Lab and an NVIDIA GPU."),
-    Choice("", "Booster T1 (robot)", "Not in this version: needs the robot and the Booster SDK."),
+    Choice("t1", "Booster T1, upper body", "The real robot: its firmware balances and walks, the arms are ours."),
+    Choice("t1_whole_body", "Booster T1, whole body", "The real robot, every joint ours: only on the gantry at first."),
 )
 SAFETY: tuple[Choice, ...] = (
     Choice("simulation", "Simulation", "Wide limits: walking 0.4 m/s."),

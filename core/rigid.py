@@ -67,6 +67,16 @@ def quat_from_yaw(yaw: Float[Tensor, "*n"]) -> Float[Tensor, "*n 4"]:
     return torch.stack((torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)), dim=-1)
 
 
+def quat_from_rpy(rpy: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 4"]:
+    """Roll, pitch, yaw about fixed axes x, y, z in that order (what IMUs report), (..., 3) -> (..., 4)."""
+    roll, pitch, yaw = (0.5 * rpy[..., i] for i in range(3))
+    zero = torch.zeros_like(roll)
+    about_x = torch.stack((torch.cos(roll), torch.sin(roll), zero, zero), dim=-1)
+    about_y = torch.stack((torch.cos(pitch), zero, torch.sin(pitch), zero), dim=-1)
+    about_z = torch.stack((torch.cos(yaw), zero, zero, torch.sin(yaw)), dim=-1)
+    return quat_mul(about_z, quat_mul(about_y, about_x))
+
+
 def yaw_of(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
     """Heading angle of the x axis, (..., 4) -> (...)."""
     w, x, y, z = q.unbind(-1)

@@ -221,6 +221,15 @@ class Rollout:
         for start in starts:
             self.episode_index[start.world], self.episode_seed[start.world] = start.index, start.seed
 
+    def begin_here(self) -> None:
+        """The robots were moved from outside the loop: what remembers the past begins anew where they are now."""
+        worlds = torch.arange(self.task.num_worlds)
+        self._read_state()
+        self.source.reset(worlds, self.state)
+        self.safety.reset(worlds, self.state)
+        self.controller.reset(worlds, self.state)
+        self._until_command = 0
+
     def end(self, worlds: Int[Tensor, "M"], reason: str) -> None:
         """End running episodes from outside, as failures; the worlds hold until `begin`."""
         for world in worlds[self.active[worlds]].tolist():

@@ -106,6 +106,8 @@ class JointTarget(Batched):
     "(N, 2) m"
     damping: Bool[Tensor, "N"]
     "(N,) bool: true = hard stop, kp 0 and kd only (all joints), position ignored"
+    base_velocity: Float[Tensor, "N 3"] | None = None
+    "(N, 3) vx, vy, wz as commanded, for a robot whose own firmware walks; None: stand"
 
 
 @dataclass

@@ -28,6 +28,7 @@ JOBS: dict[str, Job] = {
     "evaluate": Job("trainer.jobs.evaluate", "measure a planner in simulation: success, time, tracking, failures"),
     "compare": Job("trainer.jobs.compare", "compare the methods: same data, budget and seeds; table and plot"),
     "results": Job("trainer.jobs.results", "write docs/results.md from the numbers in assets/results"),
+    "stop": Job("trainer.jobs.stop", "stop the robot: softly, or --hard"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
     "chain": Job(
         "trainer.jobs.chain", "the whole chain: collect, pretrain, evaluate, finetune, evaluate; with a table"
@@ -77,6 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in JOBS:
         print(f"refine-dp: unknown subcommand {name!r}; known: {', '.join(JOBS)}", file=sys.stderr)
         return 2
+    if name == "stop" and set(rest) <= {"--hard"}:
+        from trainer.jobs.stop import stop_robots
+
+        return stop_robots("hard" if rest else "soft")  # without loading what parses options: a stop is in a hurry
     return run_job(name, rest)
 
 

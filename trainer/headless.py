@@ -37,6 +37,7 @@ def settings(config: Config) -> Configure:
         episodes=config.episodes,
         operator=config.operator,
         controller=config.controller,
+        robot=config.robot,
     )
 
 

@@ -1,7 +1,17 @@
 """The session panel: what is run, by whom, and the big Start."""
 
 from PyQt6.QtCore import pyqtSlot
-from PyQt6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.editors import INT_RANGE
 from app.field_docs import field_docs
@@ -37,6 +47,9 @@ class SessionPanel(QWidget):
         self.task = ChoiceBox(TASKS, "task", docs["task"])
         self.source = ChoiceBox(SOURCES, "source", docs["source"])
         self.backend = ChoiceBox(BACKENDS, "backend", docs["backend"])
+        self.robot = QLineEdit()
+        self.robot.setObjectName("robot")
+        self.robot.setToolTip(docs["robot"])
         self.safety = ChoiceBox(SAFETY, "safety", docs["safety"])
         self.controller = ChoiceBox(CONTROLLERS, "controller", docs["controller"])
         self.seed = QSpinBox()
@@ -88,6 +101,7 @@ class SessionPanel(QWidget):
             ("Task", self.task),
             ("Source", self.source),
             ("Backend", self.backend),
+            ("Robot at", self.robot),
             ("Limits", self.safety),
             ("Controllers", self.controller),
             ("Seed", self.seed),
@@ -111,6 +125,7 @@ class SessionPanel(QWidget):
             (self.controller, "controller"),
         ):
             box.chosen.connect(lambda key, name=name: state.configure(**{name: key}))
+        self.robot.editingFinished.connect(lambda: state.configure(robot=self.robot.text().strip() or "lo"))
         self.seed.editingFinished.connect(lambda: state.configure(seed=self.seed.value()))
         self.realtime.toggled.connect(lambda on: state.configure(realtime=on))
         self.auto_next.toggled.connect(lambda on: state.configure(auto_next=on))
@@ -131,6 +146,8 @@ class SessionPanel(QWidget):
         self.task.choose(settings.task)
         self.source.choose(settings.source)
         self.backend.choose(settings.backend)
+        self.robot.setText(settings.robot)
+        self.robot.setEnabled(settings.backend.startswith("t1") and state.session not in ("running", "paused"))
         self.safety.choose(settings.safety)
         self.controller.choose(settings.controller)
         self.seed.setValue(settings.seed)

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from core.clock import Rate
+from core.control.stop import StopLevel
 from core.tasks.scene import Scene
 from core.types import Batched, BodyState, JointTarget, WorldState
 
@@ -113,6 +115,16 @@ class StepReport:
     "(N,) bool: the world met NaN or an unbounded state and was put back to its last reset state"
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Why a robot stopped by itself, or is not ours any more."""
+
+    level: StopLevel
+    words: str
+    lost: bool
+    "true: it has to be engaged again after clearing"
+
+
 @runtime_checkable
 class Backend(Protocol):
     """N worlds stepped by one 50 Hz control period at a time."""
@@ -139,6 +151,44 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release threads, files and connections. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class LiveBackend(Backend, Protocol):
+    """What a real robot adds: it keeps its own rhythm, moves only when a person wants it, and stops by itself."""
+
+    rate: Rate
+    "paces `step`"
+    engaged: bool
+    "whether targets reach the joints"
+
+    def engage(self) -> None:
+        """Take the robot over; takes seconds. Raises RuntimeError with the reason."""
+        ...
+
+    def disengage(self) -> None:
+        """Give the robot back to its firmware; it stands."""
+        ...
+
+    def request_stop(self, level: StopLevel) -> None:
+        """Stop at once, from any thread, past the loop."""
+        ...
+
+    def clear_stop(self) -> str:
+        """Release a stop: why it cannot be, '' when it was."""
+        ...
+
+    def beat(self, owner_age_s: float) -> None:
+        """The window lives and was last busy this long ago: for the dead-man."""
+        ...
+
+    def trouble(self) -> Trouble | None:
+        """What the robot's guards decided by themselves, None while all is well."""
+        ...
+
+    def refresh(self) -> None:
+        """Measure without moving, while the loop rests."""
         ...
 
 

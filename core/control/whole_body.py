@@ -92,7 +92,7 @@ class WholeBodyController:
         position[:, LEGS] = self.lower.act(state, self.footsteps)
         position[:, ARMS] = self.upper.act(state, command.hand_pos_b, command.hand_quat_b)
         damping = torch.zeros(self.num_worlds, dtype=torch.bool) if stop is None else stop.clone()
-        return JointTarget(position, command.gripper_opening.clone(), damping)
+        return JointTarget(position, command.gripper_opening.clone(), damping, command.base_velocity.clone())
 
 
 def _existing(path: Path, part: str) -> Path:

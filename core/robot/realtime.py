@@ -7,12 +7,13 @@ _NICE = -10
 
 
 def ask_for_realtime() -> str:
-    """Give this thread, and those it starts, priority over ordinary work; says in words what was granted.
+    """Give this process priority over ordinary work; says in words what was granted.
 
     Round-robin real time where the process may (root, or `ulimit -r`), else a better nice value, else nothing.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_RR_PRIORITY))
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(_RR_PRIORITY))
         return f"real-time priority {_RR_PRIORITY}"
     except (PermissionError, AttributeError, OSError):
         pass

@@ -29,8 +29,10 @@ class Config:
     "limits of commands; hardware: walking 0.2 m/s, hands 0.05 m/s"
     controller: Literal["learned", "ik_arms"] = "learned"
     "arms as trained, or by inverse kinematics"
-    backend: Literal["mujoco", "fake"] = "mujoco"
-    "simulator; fake has no physics and serves tests"
+    backend: Literal["mujoco", "t1", "t1_whole_body", "fake"] = "mujoco"
+    "mujoco: simulation; t1: the robot, its firmware balances; t1_whole_body: all its joints; fake serves tests"
+    robot: str = "lo"
+    "network interface to the robot, with the DDS domain after a colon where it is not 0: eth0, 127.0.0.1:123"
 
     def __post_init__(self) -> None:
         check_task_name(self.task)

@@ -232,8 +232,9 @@ class SessionClient:
                 while self._outbox:
                     connection.send_bytes(encode(self._outbox.popleft()))
                 if time.monotonic() >= next_beat:
-                    if time.monotonic() - self._owner_seen_s <= OWNER_TIMEOUT_S:
-                        connection.send_bytes(encode(Heartbeat(count)))
+                    idle_s = time.monotonic() - self._owner_seen_s
+                    if idle_s <= OWNER_TIMEOUT_S:
+                        connection.send_bytes(encode(Heartbeat(count, idle_s)))
                     count, next_beat = count + 1, time.monotonic() + HEARTBEAT_PERIOD_S
                 self._outbox_ready.wait(max(0.0, next_beat - time.monotonic()))
         except (OSError, ValueError) as error:

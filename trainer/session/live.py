@@ -10,6 +10,7 @@ from typing import assert_never
 
 import torch
 
+from core.backends.base import LiveBackend
 from core.clock import Rate
 from core.control.safety import SafetyFilter
 from core.control.stop import StopLatch, StopLevel
@@ -49,6 +50,7 @@ from trainer.session.messages import (
 from trainer.session.parts import (
     OPERATED,
     OPERATOR_TIME_LIMIT_S,
+    allowed_preset,
     load_controller,
     make_backend,
     make_source,
@@ -80,9 +82,9 @@ class Pulse:
         self._now = now
         self._last_s: float | None = None
 
-    def beat(self) -> None:
-        """A heartbeat arrived."""
-        self._last_s = self._now()
+    def beat(self, owner_age_s: float = 0.0) -> None:
+        """A heartbeat arrived of a window that was last busy this long ago."""
+        self._last_s = self._now() - owner_age_s
 
     def expect(self) -> None:
         """A client is there: from now on heartbeats must come; one that comes back beats before anything moves."""
@@ -103,7 +105,9 @@ class World:
 
     def __init__(self, session: "LiveSession", config: Configure, controller: Controller) -> None:
         self.task = make_task(config.task, 1)
-        self.backend = make_backend(config.backend, self.task)
+        self.backend = make_backend(config.backend, self.task, config.robot)
+        self.robot = self.backend if isinstance(self.backend, LiveBackend) else None
+        preset = allowed_preset(config.backend, config.safety)
         self.description = self.backend.describe()
         self.scene: Scene = self.task.scene()
         self.usual_time_limit_s = self.task.time_limit_s
@@ -115,7 +119,7 @@ class World:
             self.task,
             self.backend,
             session.make_source(config, self.task),
-            SafetyFilter(safety_limits(config.safety)),
+            SafetyFilter(safety_limits(preset)),
             controller,
             session.next_seed,
             (self.tally, self.recorder, session.vr, session.vr.latency, _EndReporter(session)),
@@ -178,6 +182,7 @@ class LiveSession:
         self._stepping = False
         self._stop_told = StopLevel.NONE
         self._ending = threading.Event()
+        self._robot_told: set[str] = set()
 
     def emit(self, event: WorkerEvent) -> None:
         """Tell the window and, with a headset, the operator's hands."""
@@ -192,8 +197,10 @@ class LiveSession:
         match message:
             case Stop():
                 self._receive_stop(message)
-            case Heartbeat():
-                self.pulse.beat()
+            case Heartbeat(owner_age_s=age_s):
+                self.pulse.beat(age_s)
+                if (robot := self._robot) is not None:
+                    robot.beat(age_s)
             case Keys():
                 self._receive_keys(message)
             case Hello():
@@ -207,12 +214,17 @@ class LiveSession:
                 assert_never(message)
 
     def _receive_stop(self, message: Stop) -> None:
+        robot = self._robot
         match message.action:
-            case "soft_stop":
-                self.stop.request(StopLevel.SOFT)
-            case "hard_stop":
-                self.stop.request(StopLevel.HARD)
+            case "soft_stop" | "hard_stop":
+                level = StopLevel.SOFT if message.action == "soft_stop" else StopLevel.HARD
+                self.stop.request(level)
+                if robot is not None:
+                    robot.request_stop(level)  # from this thread: the loop may hang
             case "clear_stop":
+                if robot is not None and (why := robot.clear_stop()):
+                    self.emit(SessionError(f"the stop stays: {why}", "use the robot's remote control"))
+                    return
                 self.stop.clear()
 
     def _receive_keys(self, message: Keys) -> None:
@@ -246,11 +258,7 @@ class LiveSession:
 
     def _configure(self, config: Configure) -> None:
         """Build what is new; what is only changed is taken over now, or when the next episode begins."""
-        built = self.world is not None and (config.task, config.backend, config.controller) == (
-            self.config.task,
-            self.config.backend,
-            self.config.controller,
-        )
+        built = self.world is not None and _built_from(config) == _built_from(self.config)
         if not built:
             self._build(config)
         elif self.state == "running":
@@ -283,7 +291,7 @@ class LiveSession:
         old, self._pending = self.config, None
         try:
             source = self.make_source(config, self.world.task)
-            limits = safety_limits(config.safety)
+            limits = safety_limits(allowed_preset(config.backend, config.safety))
         except (ValueError, OSError) as error:
             self.emit(SessionError(f"cannot change the session: {error}", "choose another source"))
             return
@@ -315,7 +323,8 @@ class LiveSession:
             )
 
         use_vr = lambda: self.vr.use(config.vr, describe)  # noqa: E731  # only where it is asked for
-        return make_source(config.source, task, config.safety, self.keyboard, self.now, use_vr)
+        preset = allowed_preset(config.backend, config.safety)
+        return make_source(config.source, task, preset, self.keyboard, self.now, use_vr)
 
     def _target(self, config: Configure) -> RecordingTarget | None:
         if config.dataset is None or self.world is None:
@@ -329,8 +338,8 @@ class LiveSession:
         """Seed of the episode that begins now, None when none shall begin by itself."""
         if self._pending is not None:
             self._adopt(self._pending)
-        if not (self._begin_asked or self.config.auto_next):
-            return None
+        if not self._begin_asked and (not self.config.auto_next or self._robot is not None):
+            return None  # people put a robot and its objects back, then press Start
         if self.config.episodes and self._begun >= self.config.episodes:
             return None
         self._begun += 1
@@ -373,6 +382,7 @@ class LiveSession:
             case "pause":
                 if self.state == "running":
                     self._stepping = False
+                    self._give_back()
                     self._enter("paused")
             case "reset":
                 self._reset()
@@ -394,6 +404,8 @@ class LiveSession:
         self._run()
 
     def _run(self) -> None:
+        if not self._take_over():
+            return
         self._stepping = True
         self.rate.restart()
         self.meter.restart()
@@ -402,12 +414,59 @@ class LiveSession:
     def _reset(self) -> None:
         assert self.world is not None
         self._stepping = False
+        self._give_back()
         self.keyboard.release_all()
         if bool(self.world.rollout.active[0]):
             self.world.rollout.end(WORLD, "reset")
             self._begun -= 1  # an abandoned episode does not count
         self._begin()
         self._enter("ready")
+
+    @property
+    def _robot(self) -> LiveBackend | None:
+        return self.world.robot if self.world is not None else None
+
+    def _take_over(self) -> bool:
+        """A real robot is engaged before the loop runs; takes seconds, during which stops work."""
+        robot = self._robot
+        if robot is None or robot.engaged:
+            return True
+        self.emit(LogLine("taking the robot over: it stands up"))
+        try:
+            robot.engage()
+        except RuntimeError as error:
+            self.emit(SessionError(str(error), "mend that, then Start again"))
+            return False
+        assert self.world is not None
+        self.world.rollout.begin_here()
+        self.emit(LogLine("the robot follows"))
+        return True
+
+    def _give_back(self) -> None:
+        """A real robot cannot be frozen: its firmware gets it back."""
+        if (robot := self._robot) is not None and robot.engaged:
+            robot.disengage()
+            self.emit(LogLine("the robot's firmware has the robot again"))
+
+    def _look_at_robot(self) -> None:
+        """Tell what the robot's guards decided, and how a hard stop went."""
+        robot, world = self._robot, self.world
+        if robot is None or world is None:
+            return
+        trouble = robot.trouble()
+        if trouble is not None and trouble.words not in self._robot_told:
+            self._robot_told.add(trouble.words)
+            self.stop.request(trouble.level)
+            self.emit(LogLine(f"robot: {trouble.words}", "warning"))
+            if "NOT CONFIRMED" in trouble.words:
+                self.emit(SessionError(trouble.words, "use the robot's remote control now"))
+        if trouble is None:
+            self._robot_told.clear()
+        elif trouble.lost and self._stepping and trouble.level != StopLevel.HARD:
+            self._stepping = False
+            world.rollout.end(WORLD, "robot lost")
+            self.emit(SessionError(trouble.words, "clear the stop, then Start takes the robot over again"))
+            self._enter("ready")
 
     def _enter(self, state: SessionState) -> None:
         if state != self.state:
@@ -427,6 +486,9 @@ class LiveSession:
         self._obey_operator()
         if not self._stepping or self.world is None:
             self._confirm_stop_at_rest()
+            if (robot := self._robot) is not None:
+                robot.refresh()
+                self._look_at_robot()
             self._wait_for_message()
             return
         try:
@@ -435,7 +497,8 @@ class LiveSession:
             self._fail(error)
             return
         self._after_step(self.world)
-        if self.config.realtime:
+        self._look_at_robot()
+        if self.config.realtime and self._robot is None:
             self.rate.wait()
 
     def _obey_operator(self) -> None:
@@ -530,7 +593,7 @@ class LiveSession:
             return None
         view = SessionView(self.state, world.recorder.state, world.recorder.samples, world.recorder.thread.episodes)
         steps = getattr(world.controller, "footsteps", None)
-        loop = self.meter.stats(self.rate)
+        loop = self.meter.stats(world.robot.rate if world.robot is not None else self.rate)
         vr = self.vr.view(world.rollout, loop) if self.config.source == "vr" else None
         return build_telemetry(world.rollout, world.scene, world.tally, world.foot, steps, loop, view, vr)
 
@@ -546,6 +609,10 @@ class LiveSession:
         self.vr.close()
         self.close_world()
         self._enter("ended")
+
+
+def _built_from(config: Configure) -> tuple[str, ...]:
+    return config.task, config.backend, config.controller, config.robot
 
 
 def _recording(config: Configure) -> tuple[object, ...]:

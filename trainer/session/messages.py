@@ -60,7 +60,7 @@ class Configure:
     source: str = "heuristic"
     "who commands: heuristic, keyboard or vr"
     backend: str = "mujoco"
-    "mujoco; fake has no physics and serves tests"
+    "mujoco; t1: the robot, whose firmware balances; t1_whole_body: all its joints; fake serves tests"
     seed: int = 0
     "seed of the first episode; episode k uses seed + k"
     dataset: str | None = None
@@ -83,6 +83,8 @@ class Configure:
     "learned: both trained controllers; ik_arms: legs as trained, arms by inverse kinematics"
     vr: VrSettings = field(default_factory=VrSettings)
     "of the source vr"
+    robot: str = "lo"
+    "for t1 backends: network interface to the robot, with the DDS domain where it is not 0: eth0, 127.0.0.1:123"
 
 
 SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
@@ -141,6 +143,8 @@ class Heartbeat:
     """The client is alive; sent at 10 Hz."""
 
     count: int = 0
+    owner_age_s: float = 0.0
+    "how long ago the window (the owner of the client) was last busy: a frozen one is found without waiting for silence"
 
 
 # ---------------------------------------------------------------------------------------------------- worker to client

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from core.backends.base import Backend
+from core.backends.base import Backend, LiveBackend
 from core.control.safety import PRESETS, SafetyLimits
 from core.planners.base import SPEEDS, Source
 from core.rollout import Controller
@@ -15,7 +16,9 @@ from core.teleop.keyboard import KeyboardDevice
 from core.teleop.mapper import Device, MapperConfig, OperatorSource, TeleopMapper
 from core.types import Command, JointTarget, WorldState
 
-BACKENDS = ("mujoco", "fake")
+BACKENDS = ("mujoco", "t1", "t1_whole_body", "fake")
+ROBOTS = ("t1", "t1_whole_body")
+"""Backends that are a real robot (or refine-dp t1-sim): t1 leaves the balance to its firmware."""
 SOURCES = ("heuristic", "keyboard", "vr")
 CONTROLLERS = ("learned", "ik_arms")
 OPERATED = ("keyboard", "vr")
@@ -24,8 +27,11 @@ OPERATOR_TIME_LIMIT_S = 300.0
 """A person needs longer than a planner."""
 
 
-def make_backend(name: str, task: Task) -> Backend:
-    """A backend with the task's scene in as many worlds as the task. Raises ValueError naming the known ones."""
+def make_backend(name: str, task: Task, robot: str = "lo") -> Backend:
+    """A backend with the task's scene in as many worlds as the task; `robot` is where a real one is reached.
+
+    Raises ValueError naming the known ones, ConnectionError when the robot is not there.
+    """
     match name:
         case "mujoco":
             from core.backends.mujoco import MujocoBackend
@@ -36,7 +42,39 @@ def make_backend(name: str, task: Task) -> Backend:
 
             return FakeBackend(task.scene(), task.num_worlds)
     check_backend_name(name)
-    raise AssertionError(name)
+    return make_robot(name, task, robot)
+
+
+def make_robot(name: str, task: Task, robot: str) -> LiveBackend:
+    """The robot at "INTERFACE" or "INTERFACE:DOMAIN". Raises ValueError, ConnectionError."""
+    from core.backends.t1 import T1Backend
+    from core.robot.agent.config import AgentConfig
+
+    if task.num_worlds != 1:
+        raise ValueError(f"the robot is one world, not {task.num_worlds}; use the backend mujoco")
+    interface, domain = robot_address(robot)
+    agent = AgentConfig(domain=domain, interface=interface, log_path=str(safety_log()))
+    return T1Backend(task.scene(), agent, "upper_body" if name == "t1" else "custom")
+
+
+def robot_address(text: str) -> tuple[str, int]:
+    """Interface and DDS domain of "eth0" (domain 0) or "127.0.0.1:123". Raises ValueError."""
+    interface, _, domain = text.partition(":")
+    if not interface or (domain and not domain.isdigit()):
+        raise ValueError(f"robot {text!r} is no address; write the interface, or interface:domain, such as eth0")
+    return interface, int(domain or 0)
+
+
+def safety_log() -> Path:
+    """Where the safety log of a robot session goes: one file a session, beside the runs."""
+    folder = Path("runs") / "robot"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"safety-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
+
+
+def allowed_preset(backend: str, preset: str) -> str:
+    """The preset of limits that a session uses: the real robot always has the limits of hardware."""
+    return "hardware" if backend in ROBOTS else preset
 
 
 def check_backend_name(name: str) -> None:

@@ -11,8 +11,8 @@ from core.t1.model import ARMS, LEGS, LOWER_LIMIT, NUM_JOINTS, UPPER_LIMIT, VELO
 
 LEG_MARGIN_RAD = 0.6
 """Leg targets may lie beyond the joint limits: a spring needs the distance to push against a load."""
-MAX_FRAME_S = 0.01
-"""A late frame does not allow a larger step than this time would."""
+MAX_FRAME_S = 0.0028
+"""A late frame allows no larger step than this time would: frames that queue up behind it arrive at once."""
 
 _LOWER, _UPPER = LOWER_LIMIT.copy(), UPPER_LIMIT.copy()
 _LOWER[LEGS] -= LEG_MARGIN_RAD

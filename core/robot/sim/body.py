@@ -23,6 +23,7 @@ HOISTED_M, SLACK_M = 0.03, -0.08
 """Height of the gantry's rope over the standing trunk: feet just off the floor, or slack until the robot sinks."""
 _LIFT_M_S, _LOWER_M_S = 0.5, 0.1
 _ROPE_STIFFNESS, _ROPE_DAMPING = 8000.0, 800.0
+_RAIL_STIFFNESS, _RAIL_DAMPING = 600.0, 150.0
 _HARNESS_STIFFNESS, _HARNESS_DAMPING = 300.0, 30.0
 _GRAVITY_W = np.array([0.0, 0.0, -9.81])
 
@@ -58,6 +59,7 @@ class Body:
         "whether the gantry lifts the robot off the floor"
         self._standing_m = float(self.pos[2])
         self._rope_m = HOISTED_M
+        self._hangs_from_w = self.pos[:2].copy()
         self._drive: Drive | None = None
         self.push_w = np.zeros(3)
         "N on the trunk, for tests"
@@ -176,10 +178,11 @@ class Body:
         self._rope_m += min(max(change, -_LOWER_M_S * FRAME_PERIOD_S), _LIFT_M_S * FRAME_PERIOD_S)
         below = self._standing_m + self._rope_m - float(self.pos[2])
         if below <= 0:
+            self._hangs_from_w = self.pos[:2].copy()  # the rail follows a robot that walks by itself
             return
         start = self._base().qvel
         velocity = self.data.qvel[start : start + 3]
-        wrench[:2] -= 0.05 * _ROPE_DAMPING * velocity[:2]
+        wrench[:2] += _RAIL_STIFFNESS * (self._hangs_from_w - self.pos[:2]) - _RAIL_DAMPING * velocity[:2]
         wrench[2] += max(0.0, _ROPE_STIFFNESS * below - _ROPE_DAMPING * velocity[2])
         tilt_w = np.cross(self._rotation()[:, 2], (0.0, 0.0, 1.0))
         wrench[3:] += _HARNESS_STIFFNESS * tilt_w - _HARNESS_DAMPING * (self._rotation() @ self.gyro())

@@ -72,6 +72,7 @@ class Firmware:
         self.mode = Mode.DAMPING
         self.mode_since_s = 0.0
         self.upper_body = False
+        self.upper_body_since_s = float("-inf")
         self.velocity = np.zeros(3)
         "vx, vy, wz asked by Move; kept until changed, as third parties say of the robot"
         self.head = np.zeros(2)
@@ -112,11 +113,11 @@ class Firmware:
         self._from = q.copy()
         self._frames = 0
 
-    def set_upper_body(self, on: bool) -> Code:
+    def set_upper_body(self, on: bool, now_s: float) -> Code:
         """The arms follow low-level commands while the firmware balances."""
         if self.mode != Mode.WALKING:
             return Code.TRANSITION_FAILED
-        self.upper_body = on
+        self.upper_body, self.upper_body_since_s = on, now_s
         return Code.OK
 
     def take_command(self, drive: Drive, now_s: float) -> None:

@@ -125,10 +125,14 @@ class Inspector:
             return
         if firmware.mode == Mode.WALKING and gains[_NOT_ARMS].any():
             self.report("legs_while_walking", "gains on head, waist or legs while the firmware balances", now_s)
-        elif firmware.mode == Mode.WALKING and not firmware.upper_body and motors["kp"].any():
+        elif firmware.mode == Mode.WALKING and self._arms_are_firmwares(firmware, now_s) and motors["kp"].any():
             self.report("arms_not_ours", "gains on arms without upper-body control", now_s)
         elif firmware.mode == Mode.DAMPING and motors["kp"].any():
             self.report("gains_in_damping", "gains while the robot is in damping", now_s)
+
+    @staticmethod
+    def _arms_are_firmwares(firmware: Firmware, now_s: float) -> bool:
+        return not firmware.upper_body and now_s - firmware.upper_body_since_s > GRACE_S
 
 
 def _floats(motors: np.ndarray) -> np.ndarray:

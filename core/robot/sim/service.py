@@ -79,7 +79,7 @@ class Service:
                 firmware.head = np.array([body["pitch"], body["yaw"]], float)
                 return Code.OK, {}
             case Api.UPPER_BODY_CUSTOM_CONTROL:
-                return firmware.set_upper_body(bool(body["start"])), {}
+                return firmware.set_upper_body(bool(body["start"]), now_s), {}
             case Api.CONTROL_GRIPPER:
                 return self._grip(body, now_s), {}
             case Api.RESET_ODOMETRY:

@@ -56,7 +56,7 @@ def test_that_a_late_frame_is_no_licence_for_a_jump() -> None:
 
     q = made.frame(1.0).q
 
-    assert (np.abs(q) <= VELOCITY_LIMIT * 0.01 + 1e-9).all()
+    assert (np.abs(q) <= VELOCITY_LIMIT * 0.0028 + 1e-9).all()
 
 
 def test_that_targets_stay_within_the_limits() -> None:

@@ -101,7 +101,7 @@ def test_that_nobody_waits_for_a_window_that_never_was_or_said_goodbye(watch: Wa
 
 def test_that_a_walking_robot_is_halted_and_keeps_its_balance(watch: Watch) -> None:
     watch.enter(Mode.WALKING)
-    watch.robot.firmware.set_upper_body(True)
+    watch.robot.firmware.set_upper_body(True, watch.robot.now_s)
     watch.robot.firmware.velocity = np.array([0.2, 0.0, 0.0])
     watch.run(0.5)
 

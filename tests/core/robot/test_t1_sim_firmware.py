@@ -77,7 +77,7 @@ def test_that_frames_sent_while_walking_reach_the_arms_only_with_upper_body_cont
     robot.take_command(Drive(q=np.full(NUM_JOINTS, 0.3), kp=np.full(NUM_JOINTS, 11.0)), 1.0)
 
     before = robot.drive(3.0, body.world_state())
-    assert robot.set_upper_body(True) == Code.OK
+    assert robot.set_upper_body(True, 3.0) == Code.OK
     after = robot.drive(3.002, body.world_state())
 
     assert (before.kp[ARMS] != 11.0).all()

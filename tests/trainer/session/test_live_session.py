@@ -269,7 +269,7 @@ def test_that_an_unknown_key_source_task_or_backend_is_an_error_with_names_not_a
     messages = [event.what for event in desk.told(SessionError)]
     assert "key 'x' does nothing" in messages[0]
     assert "source 'joystick' does not exist; known: heuristic, keyboard" in messages[1]
-    assert "backend 'gazebo' does not exist; known: mujoco, fake" in messages[2]
+    assert "backend 'gazebo' does not exist; known: mujoco, t1, t1_whole_body, fake" in messages[2]
     assert "task 'juggle' does not exist; known: box_pickup" in messages[3]
     assert desk.session.state == "unconfigured"
     desk.ready()

@@ -1,0 +1,261 @@
+"""The real T1 (or `refine-dp t1-sim`) behind the border: 50 Hz targets to the hardware agent, its measurements back.
+
+Nothing moves before `engage`. What the robot does not measure is estimated or assumed, see `read_state`.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from core.backends.base import BackendDescription, InitialState, Physics, StepReport, Trouble
+from core.backends.initial import default_initial_state
+from core.clock import Rate
+from core.control.stop import StopLevel
+from core.rigid import quat_from_rpy, quat_from_yaw, quat_mul, quat_rotate, yaw_of
+from core.robot.agent.config import AgentConfig
+from core.robot.agent.process import DEADMAN_BEATS
+from core.robot.client import AgentClient, AgentError, AgentGoneError
+from core.robot.heartbeats import BeatSocket
+from core.robot.launch import RobotProcesses
+from core.robot.leg_odometry import LegOdometry
+from core.robot.realtime import ask_for_realtime
+from core.robot.wire import FRAME_PERIOD_S
+from core.t1.model import GRIPPER_MAX_OPENING_M, JOINT_NAMES, TOTAL_MASS_KG
+from core.tasks.scene import Scene
+from core.types import CONTROL_PERIOD_S, BodyState, JointTarget, WorldState
+
+Rung = Literal["upper_body", "custom"]
+CONNECT_S = 20.0
+ENGAGE_S = 40.0
+GRIPPER_SPEED_M_S = 0.15
+"""Openings are not measured: they are assumed to follow the commands at this speed."""
+MAX_PERIOD_S = 0.06
+"""Leg odometry does not bridge longer gaps, such as a take-over: the robot is then taken to have stood."""
+WINDOW_BEATS = "window.beat"
+
+
+class T1Backend:
+    """One robot. Implements `core.backends.base.LiveBackend`."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        agent: AgentConfig,
+        rung: Rung = "upper_body",
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Start the agent and the dead-man and wait for the robot. Raises ConnectionError saying what is missing."""
+        ask_for_realtime()  # late targets stop the robot
+        self.rate = Rate(CONTROL_PERIOD_S, now, sleep)
+        self.rung: Rung = rung
+        self.engaged = False
+        self._scene, self._now = scene, now
+        self._processes: RobotProcesses | None = None
+        try:
+            self._processes = RobotProcesses(agent)
+            self._processes.wait_for("connected", timeout_s=CONNECT_S)
+            self._urgent = self._processes.new_client()
+        except (RuntimeError, TimeoutError) as error:
+            self.close()
+            raise ConnectionError(f"the robot is not there: {error}") from None
+        self._client: AgentClient = self._processes.client
+        self._beats = BeatSocket(self._processes.folder / WINDOW_BEATS, self._processes.key)
+        self._deadman: Path = self._processes.folder / DEADMAN_BEATS
+        self._window_seen = False
+        self._odometry = LegOdometry()
+        self._report: dict[str, Any] = self._client.ask("state")
+        self._gripper = torch.full((1, 2), GRIPPER_MAX_OPENING_M)
+        self._initial = default_initial_state(scene, 1)
+        self._objects: dict[str, BodyState] = self._initial.objects
+        self._yaw_offset = 0.0
+        self._since_s = self._now()
+        self._last_s = float(self._report["received_s"])
+        self._anchor()
+
+    def describe(self) -> BackendDescription:
+        """What is recorded with every episode."""
+        info = self._report["info"]
+        return BackendDescription(
+            name="booster",
+            version=info.get("version", ""),
+            num_worlds=1,
+            control_period_s=CONTROL_PERIOD_S,
+            physics_timestep_s=FRAME_PERIOD_S,
+            joint_names=JOINT_NAMES,
+            scene=self._scene,
+            simulated=False,
+            settings={"serial_number": info.get("serial_number", ""), "rung": self.rung},
+        )
+
+    # ------------------------------------------------------------------ the border
+
+    def reset(self, worlds: Tensor, initial: InitialState, physics: Physics | None = None) -> None:
+        """Time begins anew, and the robot's place now is called the initial base pose. Nothing moves.
+
+        A robot is put somewhere by people: they place it, and the objects, as the initial state says. Objects are
+        assumed to stay there.
+        """
+        if len(worlds) == 0:
+            return
+        self._initial = initial.clone()
+        self._objects = {name: body.clone() for name, body in initial.objects.items()}
+        self._anchor()
+
+    def step(self, target: JointTarget) -> StepReport:
+        """Send the targets, wait for the end of the control period, take the newest measurements."""
+        if self.engaged:
+            velocity = target.base_velocity[0].tolist() if target.base_velocity is not None else [0.0, 0.0, 0.0]
+            self._ask(
+                "step",
+                position=target.position[0].tolist(),
+                gripper=target.gripper_opening[0].tolist(),
+                velocity=velocity,
+                damping=bool(target.damping[0]),
+            )
+            reach = GRIPPER_SPEED_M_S * CONTROL_PERIOD_S
+            self._gripper = self._gripper + (target.gripper_opening - self._gripper).clamp(-reach, reach)
+        self.rate.wait()
+        self._report = self._ask("state")
+        if self._report["state"] != self.rung:
+            self.engaged = False
+        return StepReport(torch.zeros(1, dtype=torch.bool))
+
+    def read_state(self) -> WorldState:
+        """Joints, torques, gyroscope: measured. Base: IMU and leg odometry. Objects and grippers: assumed.
+
+        Contact forces are not measured: the feet get the robot's weight by which sole is lower, the hands nothing.
+        """
+        report, now_s = self._report, self._now()
+        q, dq, tau, gyro, rpy = (_row(report[name]) for name in ("q", "dq", "tau", "gyro", "rpy"))
+        turn = quat_from_yaw(torch.tensor([self._yaw_offset]))
+        quat = quat_mul(turn, quat_from_rpy(rpy))
+        measured_s = float(report["received_s"])
+        period_s, self._last_s = min(measured_s - self._last_s, MAX_PERIOD_S), measured_s
+        base, frames = self._odometry.update(q, dq, quat, gyro, period_s)
+        pairs = quat[:, None].expand(-1, 2, -1)
+        force = torch.zeros(1, 2, 3)
+        force[..., 2] = 9.81 * TOTAL_MASS_KG * base.stance
+        return WorldState(
+            time_s=torch.tensor([now_s - self._since_s], dtype=torch.float32),
+            base_pos_w=base.pos_w,
+            base_quat_w=quat,
+            base_lin_vel_b=base.lin_vel_b,
+            base_ang_vel_b=gyro,
+            joint_pos=q,
+            joint_vel=dq,
+            joint_torque=tau,
+            gripper_opening=self._gripper.clone(),
+            hand_pos_w=base.pos_w[:, None] + quat_rotate(pairs, frames.hand_pos),
+            hand_quat_w=quat_mul(pairs, frames.hand_quat),
+            foot_pos_w=base.pos_w[:, None] + quat_rotate(pairs, frames.foot_pos),
+            foot_quat_w=quat_mul(pairs, frames.foot_quat),
+            foot_force_w=force,
+            hand_force_w=torch.zeros(1, 2, 3),
+            objects={name: body.clone() for name, body in self._objects.items()},
+        )
+
+    def set_state(self, worlds: Tensor, state: InitialState) -> None:
+        """Raises RuntimeError: a robot cannot be put into a state."""
+        raise RuntimeError("the real robot cannot be put into a state; only simulators can")
+
+    def close(self) -> None:
+        """Give the robot back to its firmware and end the processes. Safe to call twice."""
+        processes, self._processes = self._processes, None
+        if processes is None:
+            return
+        if hasattr(self, "_beats"):
+            self._beats.send(self._deadman, who="window", bye=True)
+            self._beats.close()
+            self._urgent.close()
+        processes.close()
+
+    # ------------------------------------------------------------------ a person's wishes
+
+    def engage(self) -> None:
+        """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the agent's reason."""
+        try:
+            if self._client.ask("state", sensors=False)["state"] == "connected":
+                self._client.ask("prepare")
+                self._wait_for("prepare")
+            if self._client.ask("state", sensors=False)["state"] != self.rung:
+                self._client.ask(self.rung)
+                self._wait_for(self.rung)
+        except (AgentError, AgentGoneError, TimeoutError) as error:
+            raise RuntimeError(f"the robot was not taken over: {error}") from None
+        self._report = self._client.ask("state")
+        self._anchor()  # it was lifted and swung on the way
+        self.engaged = True
+        self.rate.restart()
+
+    def disengage(self) -> None:
+        """Give the robot back to its firmware: it stands."""
+        self.engaged = False
+        with contextlib.suppress(AgentError, AgentGoneError, TimeoutError):
+            if self._client.ask("state", sensors=False)["state"] in ("upper_body", "custom"):
+                self._client.ask("leave")
+                self._wait_for("connected", "prepare")
+
+    def request_stop(self, level: StopLevel) -> None:
+        """At once, from any thread, past the loop."""
+        if level == StopLevel.NONE or self._processes is None:
+            return
+        with contextlib.suppress(AgentError, AgentGoneError):
+            self._urgent.stop("hard" if level == StopLevel.HARD else "soft", "asked by the session")
+
+    def clear_stop(self) -> str:
+        """Release the agent's latch: why it cannot be, '' when it was."""
+        try:
+            self._urgent.ask("clear")
+            words = self._urgent.ask("state", sensors=False)
+            return words["stop_words"] if words["stop"] else ""
+        except (AgentError, AgentGoneError) as error:
+            return str(error)
+
+    def beat(self, owner_age_s: float) -> None:
+        """The window lives, and was last busy this long ago."""
+        if self._processes is not None:
+            self._beats.send(self._deadman, who="window", owner_age_s=owner_age_s)
+
+    def trouble(self) -> Trouble | None:
+        """What the agent decided by itself, None while all is well."""
+        report = self._report
+        state, level = report["state"], StopLevel(report["stop"])
+        if state == "taken_over":
+            return Trouble(StopLevel.SOFT, report["detail"], lost=True)
+        if level != StopLevel.NONE:
+            return Trouble(level, report["stop_words"], lost=level == StopLevel.HARD)
+        return None
+
+    def refresh(self) -> None:
+        """Measure without moving."""
+        self._report = self._ask("state")
+        if self._report["state"] != self.rung:
+            self.engaged = False
+
+    # ------------------------------------------------------------------ details
+
+    def _anchor(self) -> None:
+        """Time and place begin here."""
+        self._since_s = self._now()
+        measured = quat_from_rpy(_row(self._report["rpy"]))
+        self._yaw_offset = float(yaw_of(self._initial.base_quat_w) - yaw_of(measured))
+        self._odometry.reset(self._initial.base_pos_w[:, :2])
+
+    def _wait_for(self, *states: str) -> None:
+        assert self._processes is not None
+        self._processes.wait_for(*states, timeout_s=ENGAGE_S)
+
+    def _ask(self, do: str, **values: Any) -> dict[str, Any]:
+        if self._processes is None:
+            raise RuntimeError("this backend is closed: make a new one")
+        return self._client.ask(do, timeout_s=1.0, **values)
+
+
+def _row(values: list[float]) -> Tensor:
+    return torch.tensor([values], dtype=torch.float32)

@@ -1,0 +1,261 @@
+"""A live session that drives a robot: when it is taken over and given back, and what its guards say."""
+
+import pytest
+
+from core.backends.base import LiveBackend, Trouble
+from core.backends.fake import FakeBackend
+from core.clock import Rate
+from core.control.stop import StopLevel
+from core.types import CONTROL_PERIOD_S
+from trainer.session import live
+from trainer.session.live import LiveSession
+from trainer.session.messages import (
+    Configure,
+    Control,
+    Heartbeat,
+    Hello,
+    LogLine,
+    SessionError,
+    Stop,
+    WorkerEvent,
+)
+from trainer.session.parts import PoseHolder, allowed_preset, make_backend, robot_address
+
+
+class FakeT1(FakeBackend):
+    """A world without physics with what a real robot adds; notes what was asked of it."""
+
+    def __init__(self, scene, clock) -> None:
+        super().__init__(scene, 1)
+        self.rate = Rate(CONTROL_PERIOD_S, clock.now, clock.sleep)
+        self.engaged = False
+        self.refusal = ""
+        self.stays = ""
+        self.asked: list[object] = []
+        self.found: Trouble | None = None
+        self.steps = 0
+
+    def engage(self) -> None:
+        if self.refusal:
+            raise RuntimeError(self.refusal)
+        self.engaged = True
+        self.asked.append("engage")
+
+    def disengage(self) -> None:
+        self.engaged = False
+        self.asked.append("disengage")
+
+    def request_stop(self, level: StopLevel) -> None:
+        self.asked.append(level)
+
+    def clear_stop(self) -> str:
+        if not self.stays:
+            self.found = None
+        return self.stays
+
+    def beat(self, owner_age_s: float) -> None:
+        self.asked.append(round(owner_age_s, 3))
+
+    def trouble(self) -> Trouble | None:
+        return self.found
+
+    def refresh(self) -> None:
+        pass
+
+    def step(self, target):
+        self.steps += 1
+        self.rate.wait()
+        return super().step(target)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time_s = 100.0
+
+    def now(self) -> float:
+        return self.time_s
+
+    def sleep(self, seconds: float) -> None:
+        self.time_s += seconds
+
+
+class Desk:
+    """A session with a fake robot."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock()
+        self.clock = clock
+        self.robots: list[FakeT1] = []
+
+        def make(name, task, robot):
+            self.robots.append(FakeT1(task.scene(), clock))
+            return self.robots[-1]
+
+        monkeypatch.setattr(live, "make_backend", make)
+        self.events: list[WorkerEvent] = []
+        self.session = LiveSession(self.events.append, load=lambda *_: PoseHolder(), now=clock.now, sleep=clock.sleep)
+        self.session.receive(Hello("client"))
+        self.session.receive(Configure(backend="t1", robot="lo:123"))
+        self.session.tick()
+
+    @property
+    def robot(self) -> FakeT1:
+        return self.robots[-1]
+
+    def run(self) -> None:
+        self.session.receive(Control("start"))
+        self.ticks(3)
+
+    def ticks(self, count: int) -> None:
+        for _ in range(count):
+            self.session.receive(Heartbeat())
+            self.session.tick()
+
+    def errors(self) -> list[str]:
+        return [event.what for event in self.events if isinstance(event, SessionError)]
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(monkeypatch)
+
+
+def test_that_the_fake_robot_is_a_live_backend_and_a_simulator_is_not(desk: Desk) -> None:
+    assert isinstance(desk.robot, LiveBackend)
+    assert not isinstance(FakeBackend(desk.session.world.scene, 1), LiveBackend)
+
+
+def test_that_setting_up_moves_nothing_and_start_takes_the_robot_over(desk: Desk) -> None:
+    assert desk.session.state == "ready"
+    assert not desk.robot.engaged
+    assert desk.robot.steps == 0
+
+    desk.run()
+
+    assert desk.robot.engaged
+    assert desk.robot.steps > 0
+    assert desk.session.state == "running"
+
+
+def test_that_the_robot_keeps_the_rhythm(desk: Desk) -> None:
+    desk.run()
+    began, steps = desk.clock.time_s, desk.robot.steps
+
+    desk.ticks(10)
+
+    assert desk.clock.time_s - began == pytest.approx(CONTROL_PERIOD_S * (desk.robot.steps - steps))
+
+
+@pytest.mark.parametrize("action", ["pause", "reset"])
+def test_that_a_robot_is_given_back_instead_of_frozen(desk: Desk, action: str) -> None:
+    desk.run()
+
+    desk.session.receive(Control(action))
+    desk.ticks(2)
+    steps = desk.robot.steps
+    desk.ticks(3)
+
+    assert desk.robot.asked.count("disengage") == 1
+    assert desk.robot.steps == steps
+    desk.session.receive(Control("resume" if action == "pause" else "start"))
+    desk.ticks(2)
+    assert desk.robot.asked.count("engage") == 2
+
+
+def test_that_a_refused_take_over_says_why_and_nothing_runs(desk: Desk) -> None:
+    desk.robot.refusal = "the robot must not be moved: the trunk is tilted"
+
+    desk.run()
+
+    assert desk.session.state == "ready"
+    assert "trunk is tilted" in desk.errors()[0]
+    assert desk.robot.steps == 0
+
+
+def test_that_a_stop_goes_to_the_robot_past_the_loop(desk: Desk) -> None:
+    desk.run()
+
+    desk.session.receive(Stop("hard_stop"))
+
+    assert desk.robot.asked[-1] == StopLevel.HARD
+    assert desk.session.stop.level == StopLevel.HARD
+
+
+def test_that_a_stop_that_the_robot_did_not_confirm_stays(desk: Desk) -> None:
+    desk.run()
+    desk.session.receive(Stop("hard_stop"))
+    desk.robot.stays = "hard stop: NOT CONFIRMED: use the remote"
+
+    desk.session.receive(Stop("clear_stop"))
+
+    assert desk.session.stop.level == StopLevel.HARD
+    assert "NOT CONFIRMED" in desk.errors()[-1]
+
+
+def test_that_the_time_until_the_robot_confirmed_is_shown(desk: Desk) -> None:
+    desk.run()
+    desk.session.receive(Stop("hard_stop"))
+    desk.robot.found = Trouble(StopLevel.HARD, "hard stop: the robot confirmed after 2.3 ms", lost=True)
+    desk.ticks(3)
+
+    lines = [event.text for event in desk.events if isinstance(event, LogLine)]
+    assert lines.count("robot: hard stop: the robot confirmed after 2.3 ms") == 1
+
+
+def test_that_an_unconfirmed_stop_is_an_error_dialog(desk: Desk) -> None:
+    desk.run()
+    desk.robot.found = Trouble(StopLevel.HARD, "hard stop: NOT CONFIRMED: use the remote", lost=True)
+    desk.ticks(2)
+
+    assert desk.session.stop.level == StopLevel.HARD
+    assert "NOT CONFIRMED" in desk.errors()[-1]
+
+
+def test_that_a_take_over_by_the_remote_ends_the_episode_and_needs_a_new_start(desk: Desk) -> None:
+    desk.run()
+    desk.robot.found = Trouble(StopLevel.SOFT, "the robot went to mode prepare: somebody else changed it", lost=True)
+    desk.robot.engaged = False
+    desk.ticks(2)
+
+    assert desk.session.state == "ready"
+    assert desk.session.stop.level == StopLevel.SOFT
+    steps = desk.robot.steps
+    desk.session.receive(Stop("clear_stop"))
+    desk.run()
+    assert desk.robot.steps > steps
+    assert desk.robot.engaged
+
+
+def test_that_a_robot_does_not_begin_the_next_episode_by_itself(desk: Desk) -> None:
+    desk.run()
+    rollout = desk.session.world.rollout
+    rollout.task.time_limit_s = 0.0
+    desk.ticks(12)
+
+    assert rollout.episodes_begun == 1
+    assert desk.session.state == "ready"
+
+
+def test_that_the_age_of_the_window_reaches_the_dead_man(desk: Desk) -> None:
+    desk.session.receive(Heartbeat(1, 0.12))
+    assert desk.robot.asked[-1] == 0.12
+
+
+def test_that_the_robot_has_the_limits_of_hardware_whatever_is_chosen(desk: Desk) -> None:
+    assert allowed_preset("t1", "simulation") == "hardware"
+    assert allowed_preset("mujoco", "simulation") == "simulation"
+    assert desk.session.world.rollout.safety.limits.speed_m_s == 0.2
+
+
+def test_that_addresses_of_robots_are_understood() -> None:
+    assert robot_address("eth0") == ("eth0", 0)
+    assert robot_address("127.0.0.1:123") == ("127.0.0.1", 123)
+    with pytest.raises(ValueError, match="such as eth0"):
+        robot_address("lo:abc")
+
+
+def test_that_an_unknown_backend_is_named_with_the_known() -> None:
+    from core.tasks.catalogue import make_task
+
+    with pytest.raises(ValueError, match="t1_whole_body"):
+        make_backend("t2", make_task("box_pickup", 1))
