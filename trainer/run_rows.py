@@ -12,6 +12,7 @@ from typing import Any
 
 from core.statistics import wilson_interval
 from trainer.queue.entry import Entry
+from trainer.queue.outcome import GONE
 from trainer.queue.store import QueueStore
 from trainer.runs import Run, RunError, list_runs
 
@@ -108,7 +109,8 @@ class RowReader:
         except RunError:
             return
         started_s = datetime.fromisoformat(info.created).timestamp()
-        row = RunRow(None, run.path, info.job, status.state, started_s, message=status.message, pid=status.pid)
+        message = status.message or (GONE if status.state == "killed" else "")
+        row = RunRow(None, run.path, info.job, status.state, started_s, message=message, pid=status.pid)
         yield self._with_progress(row, run.path, now_s)
 
     def _with_progress(self, row: RunRow, path: Path, now_s: float) -> RunRow:

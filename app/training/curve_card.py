@@ -174,20 +174,21 @@ class CurveCard(QWidget):
         self._show_readout()
 
     def readout(self) -> tuple[str, ...]:
-        """The value of each line under the mouse, else its newest."""
+        """The value of each line under the mouse, else its newest; as it was told, not smoothed."""
         return tuple(self._value_text(line) for line in self.lines)
 
     def _value_text(self, line: Line) -> str:
-        finite = np.flatnonzero(np.isfinite(line.y))
+        x, y = line.raw or (line.x, line.y)
+        finite = np.flatnonzero(np.isfinite(y))
         if len(finite) == 0:
             return "–"
         at = finite[-1]
         if self._hover_x is not None:
-            at = finite[np.argmin(np.abs(line.x[finite] - self._hover_x))]
-        text = f"{line.y[at]:.{self.spec.decimals}f}"
+            at = finite[np.argmin(np.abs(x[finite] - self._hover_x))]
+        text = f"{y[at]:.{self.spec.decimals}f}"
         if line.low is None or line.high is None:
             return text
-        low, high = (np.interp(line.x[at], *end) for end in (line.low, line.high))
+        low, high = (np.interp(x[at], *end) for end in (line.low, line.high))
         return f"{text} ({low:.{self.spec.decimals}f}–{high:.{self.spec.decimals}f})"
 
     def _show_readout(self) -> None:

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import replace
 from typing import Any
 
-from PyQt6.QtCore import pyqtSlot
+from PyQt6.QtCore import Qt, pyqtSlot
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import (
     QComboBox,
@@ -87,6 +87,7 @@ class JobPanel(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setObjectName("job_form_area")
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(0, 0, METRICS.gap, 0)

@@ -197,8 +197,8 @@ def _line(
         found = source.curves.curve(name) if name else None
         if found is None or len(found.step) == 0:
             return None
-        values = smooth(spec.scale * found.value, 0.0 if scalar.look == "dots" else strength)
-        return thin(_along(axis, found, source.curves), values, most)
+        # an interval says how sure a value is; averaged over iterations it would say something else
+        return thin(_along(axis, found, source.curves), spec.scale * found.value, most)
 
     raw = thin(x, y, most) if smoothed is not y else None
     thin_x, thin_y = thin(x, smoothed, most)

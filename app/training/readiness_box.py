@@ -123,7 +123,8 @@ class ReadinessBox(QFrame):
         try:
             lines = tuple(ReadyLine(**line) for line in json.loads(said.splitlines()[-1]))
         except (ValueError, TypeError, IndexError):
-            lines = (ReadyLine("caution", "check", wrong.splitlines()[-1] if wrong else "it said nothing", ""),)
+            first = next((line for line in wrong.splitlines() if line.strip()), "it said nothing")
+            lines = (ReadyLine("bad", "readiness", f"could not be judged: {first}", "refine-dp readiness says more"),)
         self._show(lines)
 
     def _show(self, lines: tuple[ReadyLine, ...]) -> None:

@@ -302,3 +302,37 @@ def test_that_the_command_for_tensorboard_is_told(page: TrainPage, root: Path) -
     clipboard = QGuiApplication.clipboard()
     assert clipboard is not None
     assert clipboard.text() == f"tensorboard --logdir {root}"
+
+
+# ---------------------------------------------------------------------- readiness
+
+
+def test_that_a_red_line_needs_an_explicit_start_anyway(page: TrainPage, root: Path, qtbot: QtBot) -> None:
+    (root.parent / "broken.safetensors").write_bytes(b"no planner")
+    page.jobs.choose("finetune")
+    page.jobs.form.editor("checkpoint").set_value(Path("broken.safetensors"))
+    assert not page.jobs.enqueue.isEnabled()
+    box = page.jobs.readiness
+    qtbot.waitUntil(lambda: box.judged, timeout=250_000)  # a process that loads torch
+    assert [line.level for line in box.lines] == ["bad"]
+    assert "broken.safetensors" in box.lines[0].says
+    assert not page.jobs.enqueue.isEnabled()
+    assert "start anyway" in page.jobs._lacks.text()
+    box.anyway.click()
+    qtbot.waitUntil(page.jobs.enqueue.isEnabled)
+    page.jobs.add()
+    shown(page, qtbot, 1)
+    assert "--no-require-ready" in QueueDesk(root).store.get(1).arguments
+
+
+def test_that_a_planner_that_is_still_to_be_made_is_judged_when_its_turn_comes(
+    page: TrainPage, root: Path, qtbot: QtBot
+) -> None:
+    page.runs.enqueue("pretrain", pretrain.Config(Path("x.hdf5")), 0)
+    shown(page, qtbot, 1)
+    page.jobs.choose("finetune")
+    page.jobs.form.editor("checkpoint").set_value(Path("@1"))
+    assert [line.level for line in page.jobs.readiness.lines] == ["caution"]
+    page.jobs.add()
+    shown(page, qtbot, 2)
+    assert "--require-ready" in QueueDesk(root).store.get(2).arguments

@@ -9,7 +9,7 @@ from core.policy.config import DitConfig, LearnerConfig, PlannerConfig
 from core.rl.finetune_config import DppoConfig
 from trainer.cli import parse
 from trainer.command_line import options_of, replace_runs_folder, subcommand_words
-from trainer.jobs import collect, evaluate, finetune, pretrain, train_controller
+from trainer.jobs import collect, evaluate, finetune, pretrain, readiness, train_controller
 
 CONFIGS = {
     "collect": (collect.Config, collect.Config(Path("a b.hdf5"), episodes=7, success_only=True, safety="hardware")),
@@ -26,6 +26,7 @@ CONFIGS = {
         finetune.Config,
         finetune.Config(Path("p"), dppo=DppoConfig(critic_hidden=(3, 4)), randomise=False, max_minutes=0.1),
     ),
+    "readiness": (readiness.Config, readiness.Config(finetune.Config(Path("p"), max_minutes=2.0), json=True)),
     "evaluate": (evaluate.Config, evaluate.Config(Path("p"), json=Path("out.json"), executed_steps=4)),
     "train-controller": (train_controller.Config, train_controller.LowerJob()),
     "train-controller upper": (train_controller.Config, train_controller.UpperJob()),

@@ -5,8 +5,9 @@ Takes the options of `refine-dp finetune`; `refine-dp finetune --require-ready` 
 
 import json as json_module
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes
+import tyro
 
 from trainer.jobs.finetune import Config as FinetuneConfig
 
@@ -18,7 +19,7 @@ MARKS = {"good": "✔", "caution": "●", "bad": "✘"}
 class Config:
     """What would be fine-tuned, and how."""
 
-    finetune: OmitArgPrefixes[FinetuneConfig] = field(default_factory=FinetuneConfig)
+    finetune: Annotated[FinetuneConfig, tyro.conf.arg(name="")] = field(default_factory=FinetuneConfig)
     json: bool = False
     "print JSON instead of lines"
 
