@@ -281,7 +281,7 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """Every shortcut."""
-        self._show_dialog(ShortcutsDialog(shortcut_table(self._entries), self))
+        self._show_dialog(ShortcutsDialog([*shortcut_table(self._entries), *self.train.table.shortcuts()], self))
 
     def show_about(self) -> None:
         """Versions."""

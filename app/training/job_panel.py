@@ -59,7 +59,12 @@ class JobPanel(QWidget):
         self.readiness = ReadinessBox()
         self.priority = QSpinBox()
         self.copy = button("Copy command", "", "copy_job_command", "The command line that does the same in a terminal")
-        self.enqueue = button("Add to the queue", "primary", "enqueue", "It starts when its turn comes (Ctrl+Return)")
+        self.enqueue = button(
+            "Add to the queue",
+            "primary",
+            "enqueue",
+            "It starts when its turn comes, and goes on when the window is closed",
+        )
         self._stack = QStackedWidget()
         self._help = label("", "muted", "job_help")
         self._lacks = label("", "error", "job_lacks")

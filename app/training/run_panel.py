@@ -150,6 +150,11 @@ class RunPanel(QWidget):
             one.clicked.connect(self._actions[name].trigger)
         self._state.theme_changed.connect(self._on_theme_changed)
 
+    def shortcuts(self) -> list[tuple[str, str, str]]:
+        """(menu, keys, text) of what the table answers to."""
+        actions = self._actions.values()
+        return [("Jobs", action.shortcut().toString(), action.text()) for action in actions if action.shortcut()]
+
     # ------------------------------------------------------------------ what is selected
 
     @property
