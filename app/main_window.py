@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self.stops = StopBar()
         self.stop_keys = StopKeys(app)
         self.view = ViewPanel(state, meshes_dir)
-        self.session = SessionPanel(state)
+        self.session = SessionPanel(state, runs_root)
         self.recording = RecordingPanel(state)
         self.plots = LivePlots(state)
         self.browser = BrowserPanel(state)
@@ -242,9 +242,10 @@ class MainWindow(QMainWindow):
     @pyqtSlot(object)
     def _on_watch_wanted(self, planner: Path) -> None:
         self.show_page(ROBOT)
-        watch: Callable[[Path], None] | None = getattr(self._state, "watch", None)
-        if watch is not None:
-            watch(planner)
+        self._state.watch(planner)
+        if self._state.session in ("running", "paused"):
+            self._state.reset()  # now, not when the running episode has ended
+        self._state.start()
 
     @pyqtSlot(int)
     def show_page(self, page: int) -> None:

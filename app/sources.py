@@ -29,7 +29,9 @@ SOURCES: tuple[Choice, ...] = (
     Choice("keyboard", "Keyboard", "Press Start, click the picture, then drive with the keys of the cheat sheet (F2)."),
     Choice("vr", "VR headset", "Put the headset on, press Start, squeeze a grip: that hand follows yours (tab VR)."),
     Choice("", "Gamepad", "Not in this version."),
-    Choice("", "Diffusion policy", "Not in this version: needs a trained checkpoint."),
+    Choice(
+        "policy", "Trained policy", "Press Start: the trained planner drives. Press Record (F7) to keep an episode."
+    ),
 )
 BACKENDS: tuple[Choice, ...] = (
     Choice("mujoco", "MuJoCo", "Simulation on this computer."),
@@ -40,6 +42,11 @@ BACKENDS: tuple[Choice, ...] = (
 SAFETY: tuple[Choice, ...] = (
     Choice("simulation", "Simulation", "Wide limits: walking 0.4 m/s."),
     Choice("hardware", "Hardware", "Limits of the real robot: walking 0.2 m/s, hands 0.05 m/s."),
+)
+RUNTIMES: tuple[Choice, ...] = (
+    Choice("torch", "torch", "Planners as they were trained; one that is still being trained is read anew."),
+    Choice("onnx", "ONNX Runtime", "Planners written by refine-dp export; half the processor time."),
+    Choice("tensorrt", "TensorRT", "Exported planners on an NVIDIA GPU with TensorRT."),
 )
 CONTROLLERS: tuple[Choice, ...] = (
     Choice("learned", "Learned", "Legs and arms by the trained controllers."),

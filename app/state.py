@@ -30,6 +30,7 @@ from trainer.session.messages import (
     SceneChanged,
     SessionError,
     SessionState,
+    SettingsKept,
     StateChanged,
     Stop,
     StopAction,
@@ -156,6 +157,16 @@ class AppState(QObject):
         self.settings = settings
         self._send(settings)
         self.session_changed.emit()
+
+    def watch(self, checkpoint: Path) -> None:
+        """Let a trained planner command: from the next episode on, where one runs. What it does is not recorded by
+        itself, so that it does not end up among demonstrations.
+        """
+        self.leave_replay()
+        runtime = self.settings.runtime
+        if checkpoint.suffix == ".onnx":
+            runtime = "onnx" if runtime == "torch" else runtime
+        self.configure(source="policy", checkpoint=str(checkpoint), runtime=runtime, auto_record=False)
 
     def choose_dataset(self, path: Path | None) -> None:
         """Record to this data set and browse it."""
@@ -313,6 +324,9 @@ class AppState(QObject):
             case SceneChanged():
                 self.scene, self.time_limit_s = event.scene, event.time_limit_s
                 self.scene_changed.emit(event.scene)
+            case SettingsKept():
+                self.settings = event.settings
+                self.session_changed.emit()
             case StopChanged():
                 self._take_stop(event)
             case EpisodeFinished():

@@ -41,6 +41,15 @@ class TimedSource(Protocol):
 
 
 @runtime_checkable
+class HoldingSource(Protocol):
+    """A source that may have nothing to say: then the robot holds, and the source goes on being asked."""
+
+    def hold_reason(self) -> str:
+        """Why the command that `act` gave last must not be sent, '' when it may."""
+        ...
+
+
+@runtime_checkable
 class Controller(Protocol):
     """The whole-body controller, as the loop sees it."""
 
@@ -283,24 +292,27 @@ class Rollout:
         """Ask the source and filter what it says; while the robot is stopped or held the source waits."""
         started = self._now()
         self.holding = self._hold_reason(self.stop.level)
-        n = self.task.num_worlds
-        if self.holding:
-            wanted = self.safety.hold(torch.ones(n, dtype=torch.bool))
-            asked = self._now()
-            sent, found = wanted, {}
+        wanted = None if self.holding else self.source.act(self.state)
+        if wanted is not None and isinstance(self.source, HoldingSource):
+            self.holding = self.source.hold_reason()
+        asked = self._now()
+        if wanted is None or self.holding:
+            wanted = sent = self.safety.hold(torch.ones(self.task.num_worlds, dtype=torch.bool))
+            found: Interventions = {}
         else:
-            wanted = self.source.act(self.state)
-            asked = self._now()
-            age_s = self.source.age_s() if isinstance(self.source, TimedSource) else 0.0
-            sent, found = self.safety.filter(wanted, torch.full((n,), age_s), self.state)
-            if not bool(self.active.all()):
-                sent = self.safety.hold(~self.active)
+            sent, found = self._filter(wanted)
             self.holding = self._filter_hold(found)
         sent_time_s = self._now()
         self.times.source_s, self.times.safety_s = asked - started, sent_time_s - asked
         record = CommandSent(self.state, wanted, sent, self.active.clone(), self._state_time_s, sent_time_s, found)
         for observer in self.observers:
             observer.command_sent(record)
+
+    def _filter(self, wanted: Command) -> tuple[Command, Interventions]:
+        """What may be sent of it; worlds without an episode hold."""
+        age_s = self.source.age_s() if isinstance(self.source, TimedSource) else 0.0
+        sent, found = self.safety.filter(wanted, torch.full((self.task.num_worlds,), age_s), self.state)
+        return (sent if bool(self.active.all()) else self.safety.hold(~self.active)), found
 
     def _filter_hold(self, found: Interventions) -> str:
         """Why world 0 holds, as the filter found it (live sessions have one world)."""

@@ -56,8 +56,10 @@ install_system_packages() {
 
 pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$@"; }
 
+has_nvidia_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; }
+
 install_torch() {
-  if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then
+  if has_nvidia_gpu; then
     say "NVIDIA GPU found: installing torch $TORCH_VERSION with CUDA (several gigabytes)"
     pip_install "torch==$TORCH_VERSION"
     return
@@ -93,6 +95,8 @@ fi
 .venv/bin/python -c "import torch, sys; sys.exit(torch.__version__.split('+')[0] != '$TORCH_VERSION')" 2>/dev/null ||
   install_torch
 say "installing Python packages"
-pip_install -e '.[dev]'
+# both bring the module onnxruntime: only one of them may be installed
+if has_nvidia_gpu; then onnx=gpu; else onnx=onnx; fi
+pip_install -e ".[dev,$onnx]"
 echo "$stamp" > .venv/.installed
 say "done"

@@ -36,6 +36,9 @@ JOBS: dict[str, Job] = {
     "queue": Job("trainer.queue.command", "jobs one after another: add, list, stop, resume, move, remove, undo, log"),
     "readiness": Job("trainer.jobs.readiness", "whether a planner is ready to be fine-tuned, and what to do if not"),
     "pack": Job("trainer.jobs.pack", "store a planner in half precision, for sharing"),
+    "export": Job(
+        "trainer.jobs.export", "write planners and controllers as ONNX files, if they compute the same there"
+    ),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
     "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),

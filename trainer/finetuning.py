@@ -32,7 +32,8 @@ from trainer.compute import pick_device, single_thread, use_processor
 from trainer.episode_meter import EpisodeResult, Meter
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.finetune import Config
-from trainer.policy_evaluation import PLANNER_FILE, build_task, planner_path
+from trainer.planner_files import PLANNER_FILE, planner_path
+from trainer.policy_evaluation import build_task
 from trainer.progress import StepProgress, format_duration
 from trainer.runs import Run
 from trainer.session.parts import load_controller, make_backend, safety_limits

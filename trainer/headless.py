@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from core.policy.live_config import PlannerStats
 from core.statistics import wilson_interval
 from trainer.jobs.run import Config
 from trainer.session.live import LiveSession
@@ -17,6 +18,7 @@ from trainer.session.messages import (
     RecordingChanged,
     SceneChanged,
     SessionError,
+    SettingsKept,
     StateChanged,
     StopChanged,
     WorkerEvent,
@@ -38,6 +40,9 @@ def settings(config: Config) -> Configure:
         operator=config.operator,
         controller=config.controller,
         robot=config.robot,
+        checkpoint=str(config.checkpoint) if config.checkpoint is not None else None,
+        runtime=config.runtime,
+        hold_after=config.hold_after,
     )
 
 
@@ -67,7 +72,7 @@ class Narrator:
                 self._write("loading controllers and the simulator")
             case LogLine():
                 self._write(event.text)
-            case Hello() | SceneChanged() | StateChanged() | RecordingChanged():
+            case Hello() | SceneChanged() | StateChanged() | SettingsKept() | RecordingChanged():
                 pass
 
     def _count(self, event: EpisodeFinished) -> None:
@@ -90,6 +95,14 @@ class Narrator:
             self._write(f"  {float(session.world.rollout.state.time_s[0]):5.1f} s  {stage}")
 
 
+def describe_planner(stats: PlannerStats) -> str:
+    """One line."""
+    return (
+        f"planner: {stats.chunks} chunks, p50 {stats.latency_p50_ms:.0f} ms, p99 {stats.latency_p99_ms:.0f} ms; "
+        f"{stats.late} late, {stats.held} commands held, {stats.rejected} rejected, {stats.restarts} restarts"
+    )
+
+
 def run_headless(config: Config, stop_requested: Callable[[], bool]) -> int:
     """Run the episodes of a config. Returns 0 done, 1 broken, 130 stopped."""
     torch.set_num_threads(1)
@@ -104,7 +117,10 @@ def run_headless(config: Config, stop_requested: Callable[[], bool]) -> int:
         narrator.see(session)
     ticks = session.world.rollout.ticks if session.world is not None else 0
     seconds, missed = time.monotonic() - started_s, session.rate.missed_ticks
+    telemetry = session.telemetry()
     session.close()
+    if telemetry is not None and config.source == "policy":
+        print(describe_planner(telemetry.planner))
     print(f"{ticks} control periods in {seconds:.1f} s; {missed} late ticks dropped")
     if narrator.broken:
         return 1

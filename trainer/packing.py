@@ -16,7 +16,7 @@ from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
 from core.policy.layout import PlannerLayout
 from core.policy.planner import Planner
 from trainer.jobs.pack import Config
-from trainer.policy_evaluation import planner_path
+from trainer.planner_files import planner_path
 
 NOISE_SEED = 0
 

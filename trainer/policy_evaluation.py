@@ -12,7 +12,6 @@ from core.policy.chunks import ChunkPlayer
 from core.policy.config import SamplerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
-from core.rl.checkpoint import CheckpointError
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
 from core.tasks.starts import HasStarts, Widening
@@ -20,21 +19,11 @@ from trainer.compute import pick_device
 from trainer.episode_meter import EpisodeResult
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.evaluate import Config
+from trainer.planner_files import planner_path
 from trainer.progress import EpisodeProgress
 from trainer.runs import Run, write_atomically
 from trainer.session.parts import load_controller, make_backend, make_heuristic, safety_limits
 from trainer.typed_json import to_json
-
-PLANNER_FILE = "planner.safetensors"
-
-
-def planner_path(path: Path) -> Path:
-    """The planner's file, given the file or the run folder that holds it. Raises CheckpointError for another folder."""
-    if not path.is_dir():
-        return path
-    if not (path / PLANNER_FILE).is_file():
-        raise CheckpointError(f"folder {path} holds no {PLANNER_FILE}; give a run folder of pretrain or finetune")
-    return path / PLANNER_FILE
 
 
 def build_task(name: str, worlds: int, share: float = 0.0) -> Task:

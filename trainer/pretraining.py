@@ -27,7 +27,8 @@ from trainer.compute import pick_device, use_processor
 from trainer.dataset_measures import dataset_measures
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.jobs.pretrain import Config
-from trainer.policy_evaluation import PLANNER_FILE, build_evaluator
+from trainer.planner_files import PLANNER_FILE
+from trainer.policy_evaluation import build_evaluator
 from trainer.progress import StepProgress
 from trainer.runs import Run, write_atomically
 from trainer.typed_json import to_json

@@ -20,7 +20,8 @@ from core.statistics import wilson_interval
 from core.tasks.start_scale import PRETRAINING, start_share
 from trainer.finetuning import make_chain
 from trainer.jobs.finetune import Config
-from trainer.policy_evaluation import build_task, planner_path
+from trainer.planner_files import planner_path
+from trainer.policy_evaluation import build_task
 from trainer.runs import RunError, list_runs
 
 Level = Literal["good", "caution", "bad"]

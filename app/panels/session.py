@@ -1,5 +1,7 @@
 """The session panel: what is run, by whom, and the big Start."""
 
+from pathlib import Path
+
 from PyQt6.QtCore import pyqtSlot
 from PyQt6.QtWidgets import (
     QCheckBox,
@@ -15,17 +17,19 @@ from PyQt6.QtWidgets import (
 
 from app.editors import INT_RANGE
 from app.field_docs import field_docs
-from app.sources import BACKENDS, CONTROLLERS, SAFETY, SOURCES, TASKS
+from app.jobs import RUNS_ROOT
+from app.sources import BACKENDS, CONTROLLERS, RUNTIMES, SAFETY, SOURCES, TASKS
 from app.state import AppState
 from app.theme import METRICS
 from app.widgets.choice_box import ChoiceBox
+from app.widgets.planner_box import PlannerBox
 from app.widgets.roles import button, label, set_property
 from core.statistics import wilson_interval
 from trainer.session.messages import Configure
 
 STATE_WORDS = {
     "unconfigured": ("not started", "idle"),
-    "loading": ("loading controllers…", "warning"),
+    "loading": ("loading…", "warning"),
     "ready": ("ready", "good"),
     "running": ("running", "good"),
     "paused": ("paused", "warning"),
@@ -37,7 +41,7 @@ SHOW_EVERY_TICKS = 6
 class SessionPanel(QWidget):
     """Settings of the session, and its course."""
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, runs_root: Path = RUNS_ROOT) -> None:
         super().__init__()
         self.setObjectName("session_panel")
         self._state = state
@@ -46,6 +50,8 @@ class SessionPanel(QWidget):
         docs = field_docs(Configure)
         self.task = ChoiceBox(TASKS, "task", docs["task"])
         self.source = ChoiceBox(SOURCES, "source", docs["source"])
+        self.checkpoint = PlannerBox(runs_root, docs["checkpoint"])
+        self.runtime = ChoiceBox(RUNTIMES, "runtime", docs["runtime"])
         self.backend = ChoiceBox(BACKENDS, "backend", docs["backend"])
         self.robot = QLineEdit()
         self.robot.setObjectName("robot")
@@ -62,6 +68,7 @@ class SessionPanel(QWidget):
         self.auto_next.setToolTip(docs["auto_next"])
         self.start = button("Start", "big", "start")
         self.reset = button("Reset", "", "reset", "Abandon the episode and put the robot back (F6)")
+        self._form = QFormLayout()
         self.hint = label("", "hint", "hint")
         self.pill = label("", "pill", "session_state")
         self.stage = label("", "muted", "stage")
@@ -94,12 +101,14 @@ class SessionPanel(QWidget):
         layout.addStretch(1)
 
     def _build_form(self) -> QFormLayout:
-        form = QFormLayout()
+        form = self._form
         form.setSpacing(METRICS.gap)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows: tuple[tuple[str, QWidget], ...] = (
             ("Task", self.task),
             ("Source", self.source),
+            ("Planner", self.checkpoint),
+            ("Runtime", self.runtime),
             ("Backend", self.backend),
             ("Robot at", self.robot),
             ("Limits", self.safety),
@@ -117,9 +126,11 @@ class SessionPanel(QWidget):
 
     def _connect(self) -> None:
         state = self._state
+        self.source.chosen.connect(self._on_source_chosen)
+        self.checkpoint.chosen.connect(state.watch)
         for box, name in (
             (self.task, "task"),
-            (self.source, "source"),
+            (self.runtime, "runtime"),
             (self.backend, "backend"),
             (self.safety, "safety"),
             (self.controller, "controller"),
@@ -136,6 +147,21 @@ class SessionPanel(QWidget):
         state.episode_finished.connect(self._show)
         state.ticked.connect(self._on_ticked)
 
+    @pyqtSlot(str)
+    def _on_source_chosen(self, source: str) -> None:
+        """A policy needs a planner: the one that was chosen before, else the first in the list, else a file."""
+        if source != "policy":
+            self._state.configure(source=source)
+            return
+        self.checkpoint.read()
+        before = self._state.settings.checkpoint
+        planner = Path(before) if before else self.checkpoint.first
+        if planner is not None:
+            self._state.watch(planner)
+        else:
+            self.checkpoint.ask_file()
+            self._show()
+
     @pyqtSlot(object)
     def _on_scene_changed(self, _: object) -> None:
         self._time_limit_s = self._state.time_limit_s
@@ -145,6 +171,10 @@ class SessionPanel(QWidget):
         state, settings = self._state, self._state.settings
         self.task.choose(settings.task)
         self.source.choose(settings.source)
+        self.runtime.choose(settings.runtime)
+        self.checkpoint.show_path(Path(settings.checkpoint) if settings.checkpoint else None)
+        for widget in (self.checkpoint, self.runtime):
+            self._form.setRowVisible(widget, settings.source == "policy")
         self.backend.choose(settings.backend)
         self.robot.setText(settings.robot)
         self.robot.setEnabled(settings.backend.startswith("t1") and state.session not in ("running", "paused"))

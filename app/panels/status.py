@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QLabel, QStatusBar
 from app.state import AppState
 from app.theme import mono_font
 from app.widgets.roles import set_property
+from trainer.session.messages import Telemetry
 
 SHOW_EVERY_TICKS = 6
 DISK_EVERY_TICKS = 150
@@ -24,11 +25,15 @@ class StatusLine:
         self.rate = _field("rate", "Control periods a second, of 50")
         self.missed = _field("missed", "Control periods dropped because they were late, since the session began")
         self.latency = _field("latency", "Time of each stage of a control period, mean of the last second")
+        self.planner = _field(
+            "planner", "Time from asking the planner for a chunk to having it, p50 / p99; chunks that came late"
+        )
         self.safety = _field("safety_interventions", "What the safety filter changed, by kind, since the session began")
         self.recording = _field("recording", "State of the recorder")
         self.disk = _field("disk", "Space left on the disk of the data set")
-        for field in (self.backend, self.rate, self.missed, self.latency, self.safety):
+        for field in (self.backend, self.rate, self.missed, self.latency, self.planner, self.safety):
             bar.addWidget(field)
+        self.planner.hide()
         for field in (self.recording, self.disk):
             bar.addPermanentWidget(field)
         state.ticked.connect(self._on_ticked)
@@ -59,9 +64,19 @@ class StatusLine:
             f"source {loop.source_ms:.1f} · safety {loop.safety_ms:.1f} · control {loop.controller_ms:.1f}"
             f" · backend {loop.backend_ms:.1f} · slack {loop.slack_ms:.1f} ms"
         )
+        self._show_planner(t)
         self._show_safety(t.interventions)
         self.recording.setText(_recording_text(t.recording, t.recorded_samples))
         set_property(self.recording, "state", "danger" if t.recording in ("recording", "refused") else "idle")
+
+    def _show_planner(self, t: Telemetry) -> None:
+        self.planner.setVisible(t.source == "policy")
+        p = t.planner
+        words = f"planner {p.latency_p50_ms:.0f} / {p.latency_p99_ms:.0f} ms · late {p.late}"
+        for count, what in ((p.rejected, "rejected"), (p.restarts, "restarts")):
+            words += f" · {what} {count}" if count else ""
+        self.planner.setText(words if p.chunks else "planner: no chunk yet")
+        set_property(self.planner, "state", "warning" if p.late or p.rejected or p.restarts else "idle")
 
     def _show_safety(self, interventions: dict[str, int]) -> None:
         counted = {kind: count for kind, count in interventions.items() if count}

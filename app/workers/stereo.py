@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from app.stereo.eyes import Stand
-from trainer.session.messages import LogLine, MessageError, SceneChanged, Telemetry, decode, encode
+from trainer.session.frames import MessageError
+from trainer.session.messages import LogLine, SceneChanged, Telemetry, decode, encode
 
 LINES_KEPT = 20
 

@@ -61,7 +61,7 @@ def load_planner(
     """
     path = Path(path)
     metadata = _planner_header(path)
-    stored = _layout_from(metadata["layout"])
+    stored = layout_from(metadata["layout"])
     if layout is not None:
         try:
             stored.check_fits(layout, f"task {layout.task!r}")
@@ -77,7 +77,7 @@ def load_planner(
 
 def planner_layout(path: Path) -> PlannerLayout:
     """What a stored planner was made for, without reading its weights. Raises CheckpointError."""
-    return _layout_from(_planner_header(Path(path))["layout"])
+    return layout_from(_planner_header(Path(path))["layout"])
 
 
 def _planner_header(path: Path) -> dict[str, Any]:
@@ -122,7 +122,8 @@ def _file_layout(layout: PlannerLayout) -> Layout:
     return Layout(KIND, VERSION, layout.observation, layout.action)
 
 
-def _layout_from(data: dict[str, Any]) -> PlannerLayout:
+def layout_from(data: dict[str, Any]) -> PlannerLayout:
+    """From the JSON of `asdict(layout)`."""
     observation = tuple((name, size) for name, size in data["observation"])
     return PlannerLayout(**{**data, "observation": observation, "action": tuple(data["action"])})
 

@@ -7,11 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.policy.layout import PlannerLayout
+from core.policy.memory import Memory
 from core.policy.planner import Planner
 from core.tasks.base import Task, observation_vector
 from core.types import Command, WorldState
-
-_NOISE_STREAM = 0x0DD5_EED5
 
 
 class ChunkPlayer:
@@ -35,34 +34,33 @@ class ChunkPlayer:
         self.task = task
         self.executed_steps = executed_steps
         n = task.num_worlds
-        self.history = torch.zeros(n, layout.observation_horizon, layout.observation_size)
-        "(N, To, Do), the newest last"
+        self.memory = Memory(n, layout.observation_horizon, layout.observation_size, seed)
         self.chunk = torch.zeros(n, layout.action_chunk, Command.SIZE)
         "(N, Tp, 19), the chunk being played"
         self.position = torch.zeros(n, dtype=torch.long)
         "(N,) commands of the chunk already given; 0: plan before the next one"
         self.plans = torch.zeros(n, dtype=torch.long)
         "(N,) chunks planned in the running episode"
-        self._fresh = torch.ones(n, dtype=torch.bool)
-        self._seeds = [seed + world for world in range(n)]
-        self._generators = [torch.Generator().manual_seed(_mixed(s)) for s in self._seeds]
+
+    @property
+    def history(self) -> Float[Tensor, "N To Do"]:
+        """(N, To, Do) the last observations, the newest last."""
+        return self.memory.history
 
     def seed(self, worlds: Int[Tensor, "M"], seeds: Sequence[int]) -> None:
         """Sample the next episodes of some worlds from these seeds."""
-        for world, seed in zip(worlds.tolist(), seeds, strict=True):
-            # another stream than the start of the episode, which is drawn from the seed itself
-            self._generators[world].manual_seed(_mixed(seed))
+        self.memory.seed(worlds, seeds)
 
     def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
         """New episodes in some worlds: their histories begin anew with the next observation."""
         del state
-        self._fresh[worlds] = True
+        self.memory.begin(worlds)
         self.position[worlds] = 0
         self.plans[worlds] = 0
 
     def act(self, state: WorldState) -> Command:
         """The next command of each world's chunk."""
-        self._remember(observation_vector(self.task.observation(state)).cpu())
+        self.memory.remember(observation_vector(self.task.observation(state)).cpu())
         worlds = (self.position == 0).nonzero()[:, 0]
         if len(worlds):
             self.chunk[worlds] = self._plan(worlds)
@@ -70,12 +68,6 @@ class ChunkPlayer:
         vector = self.chunk[torch.arange(len(self.position)), self.position]
         self.position = (self.position + 1) % self.executed_steps
         return Command.from_vector(vector)
-
-    def _remember(self, observation: Float[Tensor, "N Do"]) -> None:
-        self.history = torch.cat((self.history[:, 1:], observation[:, None]), dim=1)
-        first = observation[self._fresh][:, None]
-        self.history[self._fresh] = first.expand(-1, self.history.shape[1], -1)
-        self._fresh[:] = False
 
     @torch.inference_mode()
     def _plan(self, worlds: Int[Tensor, "M"]) -> Float[Tensor, "M Tp 19"]:
@@ -85,10 +77,5 @@ class ChunkPlayer:
 
     def _noise(self, worlds: Int[Tensor, "M"], count: int) -> Float[Tensor, "Z M Tp Da"]:
         """`count` chunks of standard normal noise, each world's from its own generator."""
-        chunk = self.planner.noise_shape(1)[2:]
-        rows = [torch.randn(count, *chunk, generator=self._generators[world]) for world in worlds.tolist()]
-        return torch.stack(rows, dim=1)
-
-
-def _mixed(seed: int) -> int:
-    return (seed ^ _NOISE_STREAM) & 0x7FFF_FFFF_FFFF_FFFF
+        layout = self.planner.layout
+        return self.memory.noise(worlds, count, (layout.action_chunk, layout.action_size))

@@ -69,7 +69,7 @@ class DiffusionPlanner(Planner):
     @property
     def noise_count(self) -> int:
         """The first value, and one for each step that adds noise."""
-        return 1 + int((self.steps.std > 0).sum())
+        return 1 + sum(std > 0 for *_, std in self.steps.numbers)
 
     def loss(
         self, obs: Float[Tensor, "B To Do"], chunk: Float[Tensor, "B Tp Da"], generator: torch.Generator
@@ -102,8 +102,9 @@ class DiffusionPlanner(Planner):
                 x = iterates[-1]
                 eps = net(x, condition[i - begin]).float()
                 x = steps.mean(i, x, eps, self.sampler.clip)
-                if steps.std[i] > 0:
-                    x = x + float(steps.std[i]) * noise[i + 1]
+                std = steps.numbers[i][-1]
+                if std > 0:
+                    x = x + std * noise[i + 1]
                 iterates.append(x)
         return iterates
 

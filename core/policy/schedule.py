@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -71,15 +72,23 @@ class ReverseSteps:
         """S."""
         return self.level.shape[0]
 
+    @cached_property
+    def numbers(self) -> list[tuple[float, float, float, float, float]]:
+        """x_to_x0, eps_to_x0, x0_to_mean, x_to_mean and std of each step as plain numbers, which can be exported."""
+        columns = (self.x_to_x0, self.eps_to_x0, self.x0_to_mean, self.x_to_mean, self.std)
+        return list(zip(*(column.tolist() for column in columns)))
+
     def predict_clean(
         self, i: int, x: Float[Tensor, "*n"], eps: Float[Tensor, "*n"], clip: float
     ) -> Float[Tensor, "*n"]:
         """x0 that step i sees behind x when the noise in it is eps, clipped to [-clip, clip]."""
-        return (float(self.x_to_x0[i]) * x - float(self.eps_to_x0[i]) * eps).clamp(-clip, clip)
+        x_to_x0, eps_to_x0, _, _, _ = self.numbers[i]
+        return (x_to_x0 * x - eps_to_x0 * eps).clamp(-clip, clip)
 
     def mean(self, i: int, x: Float[Tensor, "*n"], eps: Float[Tensor, "*n"], clip: float) -> Float[Tensor, "*n"]:
         """Mean of the value after step i."""
-        return float(self.x0_to_mean[i]) * self.predict_clean(i, x, eps, clip) + float(self.x_to_mean[i]) * x
+        _, _, x0_to_mean, x_to_mean, _ = self.numbers[i]
+        return x0_to_mean * self.predict_clean(i, x, eps, clip) + x_to_mean * x
 
 
 def ddpm_steps(schedule: NoiseSchedule) -> ReverseSteps:

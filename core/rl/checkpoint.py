@@ -6,15 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-HEADER_KEY = "refine_dp"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, or made for something else."""
+from core.rl.header import HEADER_KEY, CheckpointError, read_header
 
 
 @dataclass(frozen=True)
@@ -54,19 +50,6 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], layout: Layout, meta
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_atomically(path, data)
     _write_atomically(path.with_suffix(".json"), (json.dumps(header, indent=2) + "\n").encode())
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """Layout and metadata without the weights: {"layout": ..., "metadata": ...}. Raises CheckpointError."""
-    if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}; give a .safetensors file that a training wrote")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            return json.loads((file.metadata() or {})[HEADER_KEY])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(
-            f"{path} is not a checkpoint of this program ({error}); give a .safetensors file of it"
-        ) from error
 
 
 def load_checkpoint(path: Path, layout: Layout) -> tuple[dict[str, Tensor], dict[str, Any]]:

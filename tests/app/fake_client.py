@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from core.policy.live_config import PlannerStats
 from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS
 from core.tasks.scene import BoxObject, Scene
 from trainer.session.messages import (
@@ -187,4 +188,5 @@ class FakeClient:
             interventions={"speed": 2 if t > 5 else 0, "workspace": 0},
             loop=LoopStats(50.0, 0, 12.0, 0.3, 0.1, 2.5, 4.0),
             vr=self.vr if self._settings.source == "vr" else None,
+            planner=PlannerStats(chunks=12, latency_p50_ms=14.4, latency_p99_ms=22.1, late=1),
         )

@@ -12,7 +12,7 @@ from core.data.windows import first_episodes
 from trainer.comparison.plan import Plan, Step, make_plan, step_config
 from trainer.jobs import evaluate, finetune, pretrain
 from trainer.jobs.compare import Config
-from trainer.policy_evaluation import PLANNER_FILE
+from trainer.planner_files import PLANNER_FILE
 from trainer.progress import format_duration
 from trainer.runs import Run, list_runs
 

@@ -13,8 +13,14 @@ class Config:
 
     task: str = "box_pickup"
     "name of the task"
-    source: Literal["heuristic"] = "heuristic"
-    "who commands; the keyboard needs the window"
+    source: Literal["heuristic", "policy"] = "heuristic"
+    "who commands: the scripted planner or a trained one (--checkpoint); the keyboard needs the window"
+    checkpoint: Path | None = None
+    "planner of the source policy: a planner.safetensors, or the folder of a run, which may still be training"
+    runtime: Literal["torch", "onnx", "tensorrt"] = "torch"
+    "what computes the planner; onnx and tensorrt need one written by refine-dp export"
+    hold_after: int = 5
+    "commands (0.1 s each) that the planner may be late before the robot holds"
     episodes: int = 5
     "episodes to run, 0 until Ctrl-C"
     seed: int = 0
@@ -38,6 +44,10 @@ class Config:
         check_task_name(self.task)
         if self.episodes < 0:
             raise ValueError(f"episodes must be 0 (until Ctrl-C) or more, got {self.episodes}")
+        if self.hold_after < 1:
+            raise ValueError(f"hold_after must be at least 1, got {self.hold_after}")
+        if (self.source == "policy") != (self.checkpoint is not None):
+            raise ValueError("--source policy and --checkpoint PATH belong together: give both, or neither")
 
 
 def main(config: Config) -> int:

@@ -25,18 +25,17 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
+from trainer.session.frames import MAX_MESSAGE_BYTES, MessageError
 from trainer.session.messages import (
     FOLDER_PREFIX,
     HEARTBEAT_PERIOD_S,
     HEARTBEAT_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
     ClientMessage,
     Control,
     Heartbeat,
     Hello,
     LogLine,
-    MessageError,
     SessionError,
     StateChanged,
     Telemetry,

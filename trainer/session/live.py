@@ -16,8 +16,8 @@ from core.control.safety import SafetyFilter
 from core.control.stop import StopLatch, StopLevel
 from core.planners.base import Source
 from core.recording import dataset_spec
-from core.rl.checkpoint import CheckpointError
-from core.rollout import Controller, EpisodeEnd, EpisodeStart, Observer, Rollout
+from core.rl.header import CheckpointError
+from core.rollout import Controller, EpisodeEnd, EpisodeStart, Observer, Rollout, SeededSource
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
 from core.tasks.scene import Scene
@@ -41,6 +41,7 @@ from trainer.session.messages import (
     SceneChanged,
     SessionError,
     SessionState,
+    SettingsKept,
     StateChanged,
     Stop,
     StopChanged,
@@ -56,6 +57,7 @@ from trainer.session.parts import (
     make_source,
     safety_limits,
 )
+from trainer.session.policy import PolicySeat
 from trainer.session.recorder import LiveRecorder, RecordingTarget
 from trainer.session.telemetry import (
     ABANDONED,
@@ -174,6 +176,7 @@ class LiveSession:
         self._sleep = sleep
         self._controllers: dict[tuple[str, str], Controller] = {}
         self._inbox: queue.Queue[ClientMessage] = queue.Queue(MAX_QUEUED)
+        self.policy = PolicySeat(self.emit, now)
         self._pending: Configure | None = None
         self._next_seed = 0
         self._begun = 0
@@ -262,9 +265,10 @@ class LiveSession:
         if not built:
             self._build(config)
         elif self.state == "running":
-            self._pending = config
+            if self._foresee(config):
+                self._pending = config
         else:
-            self._adopt(config)
+            self._change(config)
 
     def _build(self, config: Configure) -> None:
         self._enter("loading")
@@ -275,32 +279,79 @@ class LiveSession:
             if key not in self._controllers:
                 self._controllers[key] = self._load(config.controller, config.backend, 1)
             self.world = World(self, config, self._controllers[key])
+            self._await_planner(config)
         except (ValueError, OSError, ImportError) as error:
             # a missing checkpoint's message says what to do; other mistakes are in the settings
             remedy = "" if isinstance(error, CheckpointError) else "change the settings"
             self.emit(SessionError(f"cannot set up the session: {error}", remedy, traceback.format_exc()))
+            self.close_world()
+            self.policy.keep()
             self._enter("unconfigured")
             return
         self._adopt(config, fresh=True)
         self._begin()
         self._enter("ready")
 
+    def _change(self, config: Configure) -> None:
+        """Other settings while nothing runs: a planner is waited for."""
+        state = self.state
+        try:
+            self._await_planner(config)
+        except ValueError as error:
+            self._refuse(error)
+        else:
+            self._adopt(config)
+        self._enter(state)
+
+    def _foresee(self, config: Configure) -> bool:
+        """For the next episode: a planner is loaded meanwhile. False when it is refused."""
+        assert self.world is not None
+        try:
+            if config.source == "policy":
+                self.policy.player(config, self.world.task)
+        except ValueError as error:
+            self._refuse(error)
+            return False
+        return True
+
+    def _await_planner(self, config: Configure) -> None:
+        """Raises CheckpointError when the planner of some settings cannot be loaded."""
+        assert self.world is not None
+        if config.source == "policy":
+            self.policy.player(config, self.world.task)
+            self._enter("loading")
+            self.policy.wait(config, self._ending.is_set)
+
+    def _refuse(self, error: Exception) -> None:
+        """Settings that cannot be taken over leave the old ones."""
+        remedy = "" if isinstance(error, CheckpointError) else "choose another source"
+        self.emit(SessionError(f"cannot change the session: {error}", remedy))
+        self.emit(SettingsKept(self._pending or self.config))
+        self._keep_planners()
+
+    def _keep_planners(self) -> None:
+        """End the planner processes that nothing needs any more."""
+        self.policy.keep(*(config for config in (self.config, self._pending) if config is not None))
+
     def _adopt(self, config: Configure, fresh: bool = False) -> None:
         """Take over everything that needs no new world. A source that cannot be made leaves the old settings."""
         assert self.world is not None
         old, self._pending = self.config, None
-        try:
-            source = self.make_source(config, self.world.task)
-            limits = safety_limits(allowed_preset(config.backend, config.safety))
-        except (ValueError, OSError) as error:
-            self.emit(SessionError(f"cannot change the session: {error}", "choose another source"))
-            return
-        self.config = config
         rollout = self.world.rollout
-        if fresh or (config.source, config.safety, config.vr) != (old.source, old.safety, old.vr):
+        if fresh or _commanding(config) != _commanding(old):
+            try:
+                source = self.make_source(config, self.world.task)
+                limits = safety_limits(allowed_preset(config.backend, config.safety))
+            except (ValueError, OSError) as error:
+                self._refuse(error)
+                return
             rollout.source, rollout.safety.limits = source, limits
             if bool(rollout.active[0]):
+                if isinstance(source, SeededSource):
+                    source.seed(WORLD, rollout.episode_seed)
                 source.reset(WORLD, rollout.state)
+        self.config = config
+        self._keep_planners()
         limit_s = OPERATOR_TIME_LIMIT_S if config.source in OPERATED else self.world.usual_time_limit_s
         if fresh or limit_s != self.world.task.time_limit_s:
             self.world.task.time_limit_s = limit_s
@@ -322,6 +373,8 @@ class LiveSession:
                 c.task, start.seed, c.backend, c.safety, c.controller, self.vr.operator.scale, software_version()
             )
 
+        if config.source == "policy":
+            return self.policy.player(config, task)
         use_vr = lambda: self.vr.use(config.vr, describe)  # noqa: E731  # only where it is asked for
         preset = allowed_preset(config.backend, config.safety)
         return make_source(config.source, task, preset, self.keyboard, self.now, use_vr)
@@ -337,7 +390,7 @@ class LiveSession:
     def next_seed(self) -> int | None:
         """Seed of the episode that begins now, None when none shall begin by itself."""
         if self._pending is not None:
-            self._adopt(self._pending)
+            self._adopt_pending(self._pending)
         if not self._begin_asked and (not self.config.auto_next or self._robot is not None):
             return None  # people put a robot and its objects back, then press Start
         if self.config.episodes and self._begun >= self.config.episodes:
@@ -345,6 +398,15 @@ class LiveSession:
         self._begun += 1
         seed, self._next_seed = self._next_seed, self._next_seed + 1
         return seed
+
+    def _adopt_pending(self, config: Configure) -> None:
+        """What was changed during the episode; a planner that is still being loaded is not waited for."""
+        self._pending = None
+        failure = self.policy.failure(config)
+        if failure:
+            self._refuse(CheckpointError(failure))
+        else:
+            self._adopt(config)
 
     def _begin(self) -> None:
         assert self.world is not None
@@ -608,11 +670,18 @@ class LiveSession:
         self._stepping = False
         self.vr.close()
         self.close_world()
+        self.policy.keep()
         self._enter("ended")
 
 
 def _built_from(config: Configure) -> tuple[str, ...]:
     return config.task, config.backend, config.controller, config.robot
+
+
+def _commanding(config: Configure) -> tuple[object, ...]:
+    """Settings that need another source."""
+    policy = (config.checkpoint, config.runtime, config.hold_after, config.realtime)
+    return (config.source, config.safety, config.vr, *(policy if config.source == "policy" else ()))
 
 
 def _recording(config: Configure) -> tuple[object, ...]:

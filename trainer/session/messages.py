@@ -1,25 +1,21 @@
 """What the session worker and its client say to each other, and the bytes that carry it (no torch, no Qt, no pickle).
 
-A frame is `MAGIC`, the header length (uint32, little endian), a JSON header, then the raw bytes of the arrays, each
-aligned to 8. The header holds the message's type, its fields, and dtype and shape of each array. The first message of
-either side is `Hello`; another protocol version ends the connection.
+Frames are those of `trainer.session.frames`. The first message of either side is `Hello`; another protocol version ends
+the connection.
 """
 
-import json
-import math
-import struct
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
+from core.policy.live_config import PlannerStats
 from core.tasks.scene import Scene
 from core.teleop.xr_settings import VrSettings
-from trainer.typed_json import DecodeError, from_json, to_json
+from trainer.session.frames import Codec
+from trainer.session.planner_messages import Runtime
 
 PROTOCOL_VERSION = 1
-MAGIC = b"RDP1"
-MAX_MESSAGE_BYTES = 1 << 20
 FOLDER_PREFIX = "refine-dp-"
 """Begin of the name of the private folder in which the socket is."""
 HEARTBEAT_PERIOD_S = 0.1
@@ -28,10 +24,6 @@ HEARTBEAT_TIMEOUT_S = 0.25
 """Without one for this long the robot holds: zero velocity, hands held, balance kept."""
 TELEMETRY_HZ = 50.0
 """At most; a client that reads more slowly gets the latest value, never a queue."""
-
-
-class MessageError(ValueError):
-    """Bytes that are not a message of this protocol version."""
 
 
 # ---------------------------------------------------------------------------------------------------- client to worker
@@ -58,7 +50,7 @@ class Configure:
     task: str = "box_pickup"
     "name of the task"
     source: str = "heuristic"
-    "who commands: heuristic, keyboard or vr"
+    "who commands: heuristic, keyboard, vr or policy"
     backend: str = "mujoco"
     "mujoco; t1: the robot, whose firmware balances; t1_whole_body: all its joints; fake serves tests"
     seed: int = 0
@@ -85,6 +77,12 @@ class Configure:
     "of the source vr"
     robot: str = "lo"
     "for t1 backends: network interface to the robot, with the DDS domain where it is not 0: eth0, 127.0.0.1:123"
+    checkpoint: str | None = None
+    "planner of the source policy: a planner.safetensors, or a run folder; a newer file is read when an episode begins"
+    runtime: Runtime = "torch"
+    "what computes the planner: torch, or an exported one by ONNX Runtime (onnx) or TensorRT (tensorrt)"
+    hold_after: int = 5
+    "commands (0.1 s each) that the planner may be late before the robot holds"
 
 
 SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
@@ -170,6 +168,13 @@ class StateChanged:
     """The session is in another state."""
 
     state: SessionState
+
+
+@dataclass(frozen=True)
+class SettingsKept:
+    """Settings were refused; these go on."""
+
+    settings: Configure
 
 
 @dataclass(frozen=True)
@@ -311,7 +316,7 @@ class Telemetry:
     holding: bool
     "true while zero velocity is sent and hands are held: soft stop, stale input or no heartbeat"
     hold_reason: str
-    "'', 'soft stop', 'no heartbeat', 'stale command', 'not a number'"
+    "'', 'soft stop', 'no heartbeat', 'stale command', 'not a number', or what is wrong with the planner"
     source: str
     stage: str
     "stage of the planner, '' when the source has none"
@@ -359,113 +364,33 @@ class Telemetry:
     loop: LoopStats = field(default_factory=LoopStats)
     vr: VrView | None = None
     "None unless the source is vr"
+    planner: PlannerStats = field(default_factory=PlannerStats)
+    "of the source policy"
 
 
 ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | Heartbeat
 WorkerEvent = (
-    Hello | SceneChanged | StateChanged | EpisodeFinished | RecordingChanged | StopChanged | SessionError | LogLine
+    Hello
+    | SceneChanged
+    | StateChanged
+    | SettingsKept
+    | EpisodeFinished
+    | RecordingChanged
+    | StopChanged
+    | SessionError
+    | LogLine
 )
 WorkerMessage = WorkerEvent | Telemetry
 Message = ClientMessage | WorkerMessage
 
-_TYPES: dict[str, type] = {kind.__name__: kind for kind in get_args(Message)}
-_DTYPES = ("float32", "float64", "int64", "int32", "uint8", "bool")
-_HEAD = struct.Struct("<4sI")
+_CODEC = Codec(PROTOCOL_VERSION, get_args(Message))
 
 
 def encode(message: Message) -> bytes:
     """The frame of a message. Raises MessageError when it is too large."""
-    arrays: list[np.ndarray] = []
-    body = to_json(message, arrays)
-    arrays = [np.ascontiguousarray(array) for array in arrays]
-    header = {
-        "v": PROTOCOL_VERSION,
-        "type": type(message).__name__,
-        "body": body,
-        "arrays": [{"dtype": array.dtype.name, "shape": list(array.shape)} for array in arrays],
-    }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    parts = [_HEAD.pack(MAGIC, len(text)), text]
-    for array in arrays:
-        if array.dtype.name not in _DTYPES:
-            raise MessageError(
-                f"array of {array.dtype.name} in {type(message).__name__}; allowed: {', '.join(_DTYPES)}"
-            )
-        parts.append(b"\0" * _padding(sum(map(len, parts))))
-        parts.append(array.tobytes())
-    frame = b"".join(parts)
-    if len(frame) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"{type(message).__name__} has {len(frame)} bytes; allowed: {MAX_MESSAGE_BYTES}")
-    return frame
+    return _CODEC.encode(message)
 
 
 def decode(frame: bytes) -> Message:
     """The message of a frame. Raises MessageError for anything that is not one, whatever the bytes are."""
-    if len(frame) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"a message of {len(frame)} bytes; allowed: {MAX_MESSAGE_BYTES}")
-    header, offset = _read_header(frame)
-    if header.get("v") != PROTOCOL_VERSION:
-        raise MessageError(
-            f"protocol version {header.get('v')!r}, this program speaks {PROTOCOL_VERSION}; update the older side"
-        )
-    name = header.get("type")
-    if not isinstance(name, str) or name not in _TYPES:
-        raise MessageError(f"unknown message {str(name)[:60]!r}; known: {', '.join(_TYPES)}")
-    arrays = _read_arrays(frame, offset, header.get("arrays"))
-    try:
-        return from_json(_TYPES[name], header.get("body"), arrays)
-    except (DecodeError, RecursionError) as error:
-        raise MessageError(str(error)) from error
-
-
-def _padding(offset: int) -> int:
-    return -offset % 8
-
-
-def _read_header(frame: bytes) -> tuple[dict[str, Any], int]:
-    if len(frame) < _HEAD.size:
-        raise MessageError(f"a frame of {len(frame)} bytes is shorter than its head of {_HEAD.size}")
-    magic, size = _HEAD.unpack_from(frame)
-    if magic != MAGIC:
-        raise MessageError(f"the frame begins with {magic!r}, not {MAGIC!r}")
-    end = _HEAD.size + size
-    if end > len(frame):
-        raise MessageError(f"the header should have {size} bytes, the frame has {len(frame) - _HEAD.size} left")
-    try:
-        header = json.loads(frame[_HEAD.size : end])
-    except (ValueError, RecursionError) as error:
-        raise MessageError(f"the header is not JSON: {error}") from error
-    if not isinstance(header, dict):
-        raise MessageError(f"the header is a {type(header).__name__}, not an object")
-    return header, end
-
-
-def _read_arrays(frame: bytes, offset: int, listed: Any) -> list[np.ndarray]:
-    if not isinstance(listed, list):
-        raise MessageError("the header lists no arrays")
-    arrays = []
-    for item in listed:
-        dtype, shape = _read_layout(item)
-        offset += _padding(offset)
-        size = math.prod(shape) * dtype.itemsize
-        if offset + size > len(frame):
-            raise MessageError(f"an array of shape {shape} needs {size} bytes, {max(0, len(frame) - offset)} are left")
-        flat = np.frombuffer(frame, dtype=dtype, count=math.prod(shape), offset=offset)
-        arrays.append(flat.reshape(shape))
-        offset += size
-    if offset != len(frame):
-        raise MessageError(f"{len(frame) - offset} bytes after the last array")
-    return arrays
-
-
-def _read_layout(item: Any) -> tuple[np.dtype, tuple[int, ...]]:
-    dtype, shape = (item.get("dtype"), item.get("shape")) if isinstance(item, dict) else (None, None)
-    if dtype not in _DTYPES:
-        raise MessageError(f"array of {str(dtype)[:60]!r}; allowed: {', '.join(_DTYPES)}")
-    if not isinstance(shape, list) or len(shape) > 4 or not all(map(_is_size, shape)):
-        raise MessageError(f"array of shape {str(shape)[:60]}; allowed: up to 4 sizes of 0 to {MAX_MESSAGE_BYTES}")
-    return np.dtype(dtype), tuple(shape)
-
-
-def _is_size(size: Any) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_MESSAGE_BYTES
+    return _CODEC.decode(frame)

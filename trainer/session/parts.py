@@ -19,7 +19,7 @@ from core.types import Command, JointTarget, WorldState
 BACKENDS = ("mujoco", "t1", "t1_whole_body", "fake")
 ROBOTS = ("t1", "t1_whole_body")
 """Backends that are a real robot (or refine-dp t1-sim): t1 leaves the balance to its firmware."""
-SOURCES = ("heuristic", "keyboard", "vr")
+SOURCES = ("heuristic", "keyboard", "vr", "policy")
 CONTROLLERS = ("learned", "ik_arms")
 OPERATED = ("keyboard", "vr")
 """Sources that are a person."""
@@ -107,6 +107,8 @@ def make_source(
             return OperatorSource("keyboard", keyboard, TeleopMapper(MapperConfig.within(limits), limits), now)
         case "vr" if use_vr is not None:
             return OperatorSource("vr", use_vr(), TeleopMapper(MapperConfig.within(limits), limits), now)
+    if name == "policy":
+        raise ValueError("the source 'policy' is made by trainer.session.policy.PolicySeat, which owns its process")
     raise ValueError(f"source {name!r} does not exist; known: {', '.join(SOURCES)}")
 
 

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 
+from trainer.session.frames import MAX_MESSAGE_BYTES, MessageError
 from trainer.session.messages import (
-    MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
     ClientMessage,
     Hello,
     LogLine,
-    MessageError,
     SessionError,
     Telemetry,
     WorkerEvent,

@@ -13,6 +13,8 @@ from core.clock import Rate
 from core.control.footsteps import FootstepCommand
 from core.control.safety import KINDS, measured_hold
 from core.control.stop import StopLevel
+from core.policy.live import LivePlayer
+from core.policy.live_config import PlannerStats
 from core.rigid import quat_from_yaw, quat_mul, quat_rotate, quat_rotate_inv, rotation_error, yaw_of
 from core.rollout import CommandSent, EpisodeEnd, EpisodeStart, Observer, Rollout
 from core.tasks.scene import Scene
@@ -164,6 +166,7 @@ def build_telemetry(
         interventions=dict(tally.interventions),
         loop=loop,
         vr=vr,
+        planner=rollout.source.stats() if isinstance(rollout.source, LivePlayer) else PlannerStats(),
     )
 
 

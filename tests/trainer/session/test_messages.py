@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.tasks.scene import BoxObject, Scene
+from trainer.session.frames import MAX_MESSAGE_BYTES, MessageError
 from trainer.session.messages import (
-    MAX_MESSAGE_BYTES,
     Configure,
     Control,
     EpisodeFinished,
@@ -18,7 +18,6 @@ from trainer.session.messages import (
     Keys,
     LogLine,
     LoopStats,
-    MessageError,
     SceneChanged,
     Stop,
     Telemetry,

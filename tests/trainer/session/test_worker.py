@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from trainer.session.client import SessionClient
+from trainer.session.frames import MessageError
 from trainer.session.messages import (
     PROTOCOL_VERSION,
     Configure,
@@ -26,7 +27,6 @@ from trainer.session.messages import (
     Hello,
     Keys,
     LogLine,
-    MessageError,
     SceneChanged,
     SessionError,
     StateChanged,

@@ -1,0 +1,108 @@
+"""Which planners can be watched: those of runs and those that are shipped, read without torch."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.rl.header import CheckpointError, read_header
+
+PLANNER_FILE = "planner.safetensors"
+SHIPPED_ROOT = Path(__file__).resolve().parent.parent / "assets" / "planners"
+
+
+def planner_path(path: Path) -> Path:
+    """The planner's file, given the file or the run folder that holds it. Raises CheckpointError for another folder."""
+    if not path.is_dir():
+        return path
+    if not (path / PLANNER_FILE).is_file():
+        raise CheckpointError(f"folder {path} holds no {PLANNER_FILE}; give a run folder of pretrain or finetune")
+    return path / PLANNER_FILE
+
+
+@dataclass(frozen=True)
+class PlannerFile:
+    """A stored planner, as a list shows it."""
+
+    path: Path
+    name: str
+    "of its run, or 'shipped: NAME'"
+    task: str
+    kind: str
+    "dit, mlp-diffusion, mlp; fine-tuned ones say so"
+    steps: int | None
+    "training steps, None where the file does not say"
+    success: tuple[float, float, float] | None
+    "last success rate in simulation with its 95 % interval, None where it was not measured"
+    written_s: float
+    "epoch time of the file"
+
+    @property
+    def title(self) -> str:
+        """One line."""
+        parts = [self.name, self.kind]
+        if self.success is not None:
+            rate, low, high = (100 * value for value in self.success)
+            parts.append(f"{rate:.0f} % ({low:.0f}–{high:.0f})")
+        elif self.steps is not None:
+            parts.append(f"{self.steps} steps")
+        return " · ".join(parts)
+
+    @property
+    def hint(self) -> str:
+        """What a tooltip says."""
+        written = datetime.fromtimestamp(self.written_s).strftime("%Y-%m-%d %H:%M:%S")
+        steps = "" if self.steps is None else f", {self.steps} training steps"
+        return f"{self.path}\n{self.kind} for {self.task}{steps}, written {written}"
+
+
+def read_planner_file(path: Path, name: str = "") -> PlannerFile:
+    """What a planner's file says about itself. Raises CheckpointError when it is none."""
+    header = read_header(path)
+    kind = header["layout"].get("kind")
+    if kind != "planner":
+        raise CheckpointError(f"{path} holds a {kind!r}, not a planner; choose a planner.safetensors")
+    facts: dict[str, Any] = header["metadata"]
+    training: dict[str, Any] = facts.get("training") or {}
+    tuned = " + residual" if "residual" in facts else " fine-tuned" if facts.get("tuned_steps") else ""
+    return PlannerFile(
+        path=path,
+        name=name or str(training.get("run") or path.parent.name),
+        task=str(facts["layout"]["task"]),
+        kind=f"{facts['config']['kind']}{tuned}",
+        steps=training.get("steps"),
+        success=_success(training.get("evaluations")),
+        written_s=path.stat().st_mtime,
+    )
+
+
+def _success(evaluations: Any) -> tuple[float, float, float] | None:
+    """The last measurement in a checkpoint, if it holds any."""
+    try:
+        last = evaluations[-1]
+        numbers = (float(last["success_rate"]), *map(float, last["ci95"]))
+    except (TypeError, LookupError, ValueError):
+        return None
+    return numbers if len(numbers) == 3 and all(map(math.isfinite, numbers)) else None
+
+
+def find_planners(runs: Path, shipped: Path = SHIPPED_ROOT) -> tuple[PlannerFile, ...]:
+    """Shipped planners, then those of runs, the one written last first. What cannot be read is left out."""
+    found: list[PlannerFile] = []
+    if shipped.is_dir():
+        found += _readable((path, f"shipped: {path.stem}") for path in sorted(shipped.glob("*/*.safetensors")))
+    if runs.is_dir():
+        own = _readable((path, path.parent.name) for path in runs.glob(f"**/{PLANNER_FILE}"))
+        found += sorted(own, key=lambda planner: -planner.written_s)
+    return tuple(found)
+
+
+def _readable(named: Any) -> list[PlannerFile]:
+    result = []
+    for path, name in named:
+        try:
+            result.append(read_planner_file(path, name))
+        except (CheckpointError, OSError, KeyError, TypeError):
+            continue
+    return result
