@@ -16,6 +16,8 @@ from trainer.queue.runner import environment
 from trainer.run_rows import RowReader, RunRow
 
 READ_PERIOD_MS = 1000
+WAKE_EVERY = 10
+"Readings between two looks whether somebody runs the queue: a runner may have been killed"
 LOG_LINES = 400
 
 
@@ -39,6 +41,7 @@ class Runs(QObject):
         self._background = Background("runs")
         self._background.failed.connect(self.failed)
         self._reading = False
+        self._readings = 0
         self._asked: set[str] = set()
         "rows that were asked to stop and are not in the queue"
         self._timer = QTimer(self)
@@ -60,6 +63,9 @@ class Runs(QObject):
         self._background.submit("Run folders cannot be read", self._read, self._on_read, self._on_done)
 
     def _read(self) -> tuple[tuple[RunRow, ...], int]:
+        if self._readings % WAKE_EVERY == 0:
+            self.desk.wake()
+        self._readings += 1
         return self._reader.read(), len(self.desk.trash.contents())
 
     def _on_done(self) -> None:

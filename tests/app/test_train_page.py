@@ -240,6 +240,18 @@ def test_that_the_planner_of_a_run_is_asked_to_be_watched(page: TrainPage, root:
     assert asked.args == [run.path / "planner.safetensors"]
 
 
+def test_that_the_window_has_somebody_run_a_queue_that_was_left_alone(
+    qtbot: QtBot, own_state: AppState, root: Path
+) -> None:
+    woken: list[Path] = []
+    desk = QueueDesk(root, ensure_runner=lambda store: woken.append(store.root))
+    desk.store.add("collect", [], {}, root.parent)
+    page = TrainPage(own_state, desk)
+    qtbot.addWidget(page)
+    qtbot.waitUntil(lambda: woken == [root])
+    page.close_workers()
+
+
 # ---------------------------------------------------------------------- curves
 
 

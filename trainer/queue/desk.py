@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.queue.entry import Entry, QueueError
 from trainer.queue.jobs import enqueue
-from trainer.queue.runner import RESUMABLE_JOBS, ensure_runner
+from trainer.queue.runner import RESUMABLE_JOBS, anything_to_do, ensure_runner
 from trainer.queue.store import QueueStore
 from trainer.queue.trash import Deleted, Trash
 from trainer.runs import Run
@@ -24,8 +24,8 @@ class QueueDesk:
         self._ensure_runner = ensure_runner
 
     def wake(self) -> None:
-        """Have a runner look at the queue, if there is anything in it."""
-        if any(entry.state in ("waiting", "running") for entry in self.store.entries()):
+        """Have a runner look at the queue, if there is anything to do."""
+        if anything_to_do(self.store):
             self._ensure_runner(self.store)
 
     def add(self, job: str, config: Any, priority: int = 0, after: tuple[int, ...] = ()) -> Entry:

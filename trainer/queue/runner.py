@@ -199,15 +199,20 @@ def serve(store: QueueStore, sleep: Callable[[float], None] = time.sleep) -> int
             continue
         # let go of the runner's lock inside the queue's: who adds a job after this finds no runner and starts one
         with store.locked():
-            if not _anything_to_start(store):
+            if not anything_to_do(store):
                 os.close(lock)
                 return 0
 
 
-def _anything_to_start(store: QueueStore) -> bool:
+def anything_to_do(store: QueueStore) -> bool:
+    """Whether a job is at work (or was, when its runner died), can be started, or has to be skipped."""
     entries = {entry.id: entry for entry in store.entries()}
-    return any(e.state == "running" or (e.state == "waiting" and not why_not_yet(e, entries)[1])
-               for e in entries.values())  # fmt: skip
+
+    def can_go_on(entry: Entry) -> bool:
+        skip, reason = why_not_yet(entry, entries)
+        return skip or not reason
+
+    return any(e.state == "running" or (e.state == "waiting" and can_go_on(e)) for e in entries.values())
 
 
 def ensure_runner(store: QueueStore) -> None:

@@ -10,7 +10,7 @@ import pytest
 from trainer.jobs.collect import Config
 from trainer.processes import ProcessId
 from trainer.queue.entry import Entry
-from trainer.queue.runner import Runner, _anything_to_start, command_of, take_runner_lock
+from trainer.queue.runner import Runner, anything_to_do, command_of, take_runner_lock
 from trainer.queue.store import QueueStore
 from trainer.runs import Run
 
@@ -194,5 +194,5 @@ def test_that_a_queue_of_waiting_jobs_that_nothing_can_start_lets_the_runner_end
     world.store.stop(1)
     world.add("--dataset", "@1", job="pretrain")
     assert not world.runner.step()
-    assert not _anything_to_start(world.store)
+    assert not anything_to_do(world.store)
     assert world.store.get(2).message == "waits for #1 collect (stopped: resume it)"
