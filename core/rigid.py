@@ -4,25 +4,38 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+W, X, Y, Z = range(4)
+_PRODUCT_COLUMNS = torch.tensor((W, X, Y, Z, X, W, Z, Y, Y, Z, W, X, Z, Y, X, W))
+_PRODUCT_SIGNS = torch.tensor((1, 1, 1, 1, -1, 1, -1, 1, -1, 1, 1, -1, -1, -1, 1, 1), dtype=torch.float32)
+"""a ⊗ b = a_w b + a_x (-b_x, b_w, -b_z, b_y) + a_y (-b_y, b_z, b_w, -b_x) + a_z (-b_z, -b_y, b_x, b_w)"""
+_COLUMN_FACTORS = torch.tensor((
+    Y, X, X, X, X, Y,
+    Y, Y, Z, Y, X, Z,
+    Z, W, W, W, Z, W,
+    Z, Z, Y, Z, Z, X,
+))  # fmt: skip
+_COLUMN_TERMS = torch.tensor(((1, 1, -1, -1, 1, 1), (-2, 2, 2, 2, -2, 2), (1, 0, 0, 0, 1, 0)), dtype=torch.float32)
+"""offset + scale (a b + sign c d), element by element: 1 - 2 (y² + z²), 2 (x y + w z), 2 (x z - w y), and so on"""
+
+_CONJUGATE = torch.tensor((1.0, -1.0, -1.0, -1.0))
+
+
+def _take(q: Tensor, components: Tensor) -> Tensor:
+    """Components of quaternions (..., 4) by number, (..., M)."""
+    return q.index_select(-1, components.to(q.device))
+
 
 def quat_mul(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*_ 4"]:
     """Hamilton product a ⊗ b, (..., 4)."""
-    aw, ax, ay, az = a.unbind(-1)
-    bw, bx, by, bz = b.unbind(-1)
-    return torch.stack(
-        (
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ),
-        dim=-1,
-    )
+    # few operations on whole tensors: with tens of worlds each operation costs its call, not its arithmetic
+    rows = (_take(b, _PRODUCT_COLUMNS) * _PRODUCT_SIGNS.to(b)).unflatten(-1, (4, 4))
+    w, x, y, z = (a.unsqueeze(-1) * rows).unbind(-2)
+    return w + x + y + z
 
 
 def quat_inv(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """Conjugate of a unit quaternion, (..., 4)."""
-    return torch.cat((q[..., :1], -q[..., 1:]), dim=-1)
+    return q * _CONJUGATE.to(q)
 
 
 def quat_rotate(q: Float[Tensor, "*#n 4"], v: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*_ 3"]:
@@ -96,8 +109,9 @@ def matrix_from_quat(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3 3"]:
 
 def rotation_6d(q: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 6"]:
     """First two columns of the rotation matrix, a continuous representation, (..., 4) -> (..., 6)."""
-    matrix = matrix_from_quat(q)
-    return torch.cat((matrix[..., 0], matrix[..., 1]), dim=-1)
+    a, b, c, d = _take(q, _COLUMN_FACTORS).unflatten(-1, (4, 6)).unbind(-2)
+    signs, scale, offset = _COLUMN_TERMS.to(q).unbind(0)
+    return offset + scale * (a * b + signs * (c * d))
 
 
 def quat_from_matrix(matrix: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n 4"]:

@@ -107,6 +107,8 @@ class PolicyLoop:
         """What a controller and a planner see: proprioception, hands, feet and objects in the base frame."""
         n = state.num_worlds
         down = torch.tensor([0.0, 0.0, -1.0]).expand(n, 3)
+        bodies = list(state.objects.values())
+        points = torch.cat((state.hand_pos_w, state.foot_pos_w, *(body.pos_w[:, None] for body in bodies)), dim=1)
         parts = [
             quat_rotate_inv(state.base_quat_w, down),
             state.base_lin_vel_b,
@@ -114,11 +116,11 @@ class PolicyLoop:
             state.joint_pos - self.default,
             0.1 * state.joint_vel,
             self.action,
-            positions_b(state, torch.cat((state.hand_pos_w, state.foot_pos_w), dim=1)),
+            positions_b(state, points),
             0.01 * state.foot_force_w.flatten(1),
         ]
-        for body in state.objects.values():
-            parts += [positions_b(state, body.pos_w[:, None]), rotations_b(state, body.quat_w[:, None])]
+        if bodies:
+            parts.append(rotations_b(state, torch.stack([body.quat_w for body in bodies], dim=1)))
         return torch.cat(parts, dim=-1)
 
 

@@ -50,3 +50,23 @@ def test_that_yaw_of_a_pure_yaw_is_itself():
     yaw = torch.linspace(-3.1, 3.1, 63, dtype=torch.float64)
     torch.testing.assert_close(rigid.yaw_of(rigid.quat_from_yaw(yaw)), yaw)
     torch.testing.assert_close(rigid.wrap_angle(yaw + 4 * torch.pi), yaw)
+
+
+def test_that_the_units_multiply_as_hamilton_wrote():
+    i, j, k = torch.eye(4)[1:]
+    minus_one = torch.tensor([-1.0, 0.0, 0.0, 0.0])
+    for a, b, product in ((i, j, k), (j, k, i), (k, i, j), (j, i, -k), (i, i, minus_one), (j, j, minus_one)):
+        assert torch.equal(rigid.quat_mul(a, b), product)
+
+
+def test_that_one_rotation_is_composed_with_many():
+    a, b = _random_quats(6).reshape(2, 1, 3, 4)[:, :, 0], _random_quats(10).reshape(2, 5, 4)
+    each = torch.stack([torch.stack([rigid.quat_mul(a[n, 0], b[n, m]) for m in range(5)]) for n in range(2)])
+    assert torch.equal(rigid.quat_mul(a, b), each)
+
+
+def test_that_the_6d_form_is_two_columns_of_the_matrix():
+    q = _random_quats()
+    for quats in (q, q.float()):
+        matrix = rigid.matrix_from_quat(quats)
+        assert torch.equal(rigid.rotation_6d(quats), torch.cat((matrix[..., 0], matrix[..., 1]), dim=-1))

@@ -1,7 +1,9 @@
 """Mass properties against an independent computation and against mechanics."""
 
 import numpy as np
+import torch
 
+from core import rigid
 from core.backends.mass import add_point_mass, box_inertia, matrix_from_quat, quat_from_matrix
 from core.t1.gripper import MassProperties, combine
 
@@ -33,3 +35,8 @@ def test_that_a_point_mass_is_added_as_the_parallel_axis_theorem_says() -> None:
 
 def test_that_the_inertia_of_a_cuboid_is_that_of_the_formula() -> None:
     np.testing.assert_allclose(box_inertia(np.array([12.0]), np.array([[1.0, 2.0, 3.0]])), [[13.0, 10.0, 5.0]])
+
+
+def test_that_rotation_matrices_agree_with_those_of_torch() -> None:
+    quats = random_quats(100)
+    assert np.array_equal(matrix_from_quat(quats), rigid.matrix_from_quat(torch.from_numpy(quats)).numpy())
