@@ -1,13 +1,24 @@
 """Speed measurements: `make bench`, or one of them: `python -m tests.benchmarks.run NAME`.
 
-Names: env-steps, time-step, recording, policy, dppo, curves.
+Names: env-steps, time-step, recording, policy, dppo, curves, window.
 """
 
+import shutil
+import subprocess
 import sys
 
 import tyro
 
-from tests.benchmarks import bench_curves, bench_dppo, bench_env_steps, bench_policy, bench_recording, bench_time_step
+from app.main import has_display
+from tests.benchmarks import (
+    bench_curves,
+    bench_dppo,
+    bench_env_steps,
+    bench_policy,
+    bench_recording,
+    bench_time_step,
+    bench_window,
+)
 
 
 def main() -> int:
@@ -15,6 +26,7 @@ def main() -> int:
         status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
         status = bench_recording.main(bench_recording.RecordingConfig()) or status
         status = bench_policy.main(bench_policy.PolicyConfig()) or status
+        status = window_in_a_process() or status
         status = bench_curves.main(bench_curves.CurvesConfig()) or status
         return bench_dppo.main(bench_dppo.DppoBenchConfig()) or status
     return tyro.extras.subcommand_cli_from_dict(
@@ -25,6 +37,7 @@ def main() -> int:
             "policy": policy,
             "dppo": dppo,
             "curves": curves,
+            "window": window,
         }
     )
 
@@ -57,6 +70,17 @@ def dppo(config: tyro.conf.OmitArgPrefixes[bench_dppo.DppoBenchConfig]) -> int:
 def curves(config: tyro.conf.OmitArgPrefixes[bench_curves.CurvesConfig]) -> int:
     """How long the window needs for the curves of many long runs, and whether it freezes meanwhile."""
     return bench_curves.main(config)
+
+
+def window(config: tyro.conf.OmitArgPrefixes[bench_window.WindowConfig]) -> int:
+    """Frames per second of the window during a live box pick-up; needs a display."""
+    return bench_window.main(config)
+
+
+def window_in_a_process() -> int:
+    """The same, under Xvfb where there is no display; a process has one Qt application, which `curves` needs too."""
+    xvfb = [] if has_display() or shutil.which("xvfb-run") is None else bench_window.XVFB
+    return subprocess.call([*xvfb, sys.executable, "-m", "tests.benchmarks.run", "window"])
 
 
 if __name__ == "__main__":
