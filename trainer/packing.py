@@ -17,6 +17,7 @@ from core.policy.layout import PlannerLayout
 from core.policy.planner import Planner
 from trainer.jobs.pack import Config
 from trainer.planner_files import planner_path
+from trainer.results_page import published
 
 NOISE_SEED = 0
 
@@ -36,7 +37,8 @@ def pack(config: Config) -> tuple[float, int]:
             f"in half precision the chunks of {path} differ by {difference:.4f} (normalised units), "
             f"{config.tolerance} is allowed: nothing was written; share the original file"
         )
-    save_planner(config.out, halved, stored.config, _training(stored, config))
+    # without paths of this machine: the file is for others
+    save_planner(config.out, halved, stored.config, published(_training(stored, config)))
     return difference, config.out.stat().st_size
 
 

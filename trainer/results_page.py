@@ -62,8 +62,9 @@ def published(value: Any) -> Any:
         return kept
     if isinstance(value, list):
         return [published(item) for item in value]
-    if isinstance(value, str) and PurePath(value).is_absolute():
-        return PurePath(value).name
+    if isinstance(value, str):
+        name, equals, path = value.rpartition("=")  # a planner is given as NAME=PATH
+        return name + equals + PurePath(path).name if PurePath(path).is_absolute() else value
     return value
 
 

@@ -145,6 +145,7 @@ def test_that_results_are_published_without_paths_of_the_machine(tmp_path):
     assert (stored["outcomes"], stored["config"]["checkpoint"]) == ("10", "planner")
     assert "results" not in stored
     assert published(made_up.comparison())["config"]["dataset"] == "box.hdf5"
+    assert published(["dit=/home/a/run/planner.safetensors", "a=b"]) == ["dit=planner.safetensors", "a=b"]
     with pytest.raises(ValueError, match="holds no result: give a finished run folder"):
         add_result(tmp_path, tmp_path / "results")
 

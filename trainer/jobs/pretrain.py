@@ -65,7 +65,7 @@ class Config:
 
 
 PRESETS: dict[str, Config] = {
-    "quick": Config(episodes=50, learner=LearnerConfig(steps=6000)),
+    "quick": Config(episodes=50, learner=LearnerConfig(steps=4000)),
     "paper": Config(
         episodes=1000,
         planner=PlannerConfig(dit=DitConfig(layers=6)),
@@ -73,7 +73,7 @@ PRESETS: dict[str, Config] = {
         evaluate_episodes=100,
         evaluate_every=10_000,
     ),
-    "mixed": Config(teleoperated=50, learner=LearnerConfig(steps=6000)),
+    "mixed": Config(teleoperated=50, learner=LearnerConfig(steps=4000)),
 }
 """quick: 50 demonstrations in minutes on two cores; paper: 1000 demonstrations, hours; mixed: 50 teleoperated ones and
 every heuristic one of the data set."""
