@@ -1,6 +1,8 @@
 """Frames between the processes, recordings of raw input, and the runtimes that a computer has."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,11 @@ def test_that_every_used_button_is_bound_on_every_full_controller():
 def test_that_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         VrSettings(**wrong)
+
+
+def test_that_the_input_process_and_its_parent_start_without_torch_and_the_parent_without_the_runtime():
+    script = (
+        "import sys, core.teleop.openxr_process, core.teleop.xr_input, core.teleop.xr_operator\n"
+        "assert not {'torch', 'numpy', 'xr'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
