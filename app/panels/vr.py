@@ -10,10 +10,12 @@ from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from app.field_docs import field_docs
 from app.state import AppState
 from app.stereo.eyes import Stand
 from app.theme import METRICS
@@ -75,6 +77,8 @@ class VrPanel(QWidget):
         self.found = label("", "muted", "vr_found")
         self.use = button("Use the headset", "primary", "vr_use", "Make VR the source of the session")
         self.record_input = QCheckBox("write the raw input of every episode")
+        self.limit = _milliseconds("hold above ", 50, 1000, "vr_limit")
+        self.lookahead = _milliseconds("predict ", 0, 30, "vr_lookahead")
         self.in_headset = QComboBox()
         self.picture_says = label("", "muted", "vr_picture_says")
         self.picture: StereoPicture | None = None
@@ -121,6 +125,12 @@ class VrPanel(QWidget):
         )
         for text, stand in PICTURES:
             self.in_headset.addItem(text, stand)
+        chosen = QHBoxLayout()
+        docs = field_docs(VrSettings)
+        for box, name in ((self.limit, "latency_limit_ms"), (self.lookahead, "lookahead_ms")):
+            box.setToolTip(docs[name])
+            chosen.addWidget(box)
+        column.addLayout(chosen)
         column.addWidget(self.in_headset)
         column.addWidget(self.picture_says)
         return column
@@ -180,17 +190,18 @@ class VrPanel(QWidget):
 
     def _connect(self) -> None:
         self.use.clicked.connect(lambda: self._state.configure(source="vr"))
-        self.record_input.toggled.connect(self._on_record_toggled)
+        self.record_input.toggled.connect(self._on_settings_changed)
+        self.limit.editingFinished.connect(self._on_settings_changed)
+        self.lookahead.editingFinished.connect(self._on_settings_changed)
         self.in_headset.activated.connect(self._on_picture_chosen)
         self._state.ticked.connect(self._on_ticked)
         self._state.scene_changed.connect(self._show_scene)
         self._state.session_changed.connect(self._show)
 
-    @pyqtSlot(bool)
-    def _on_record_toggled(self, on: bool) -> None:
-        vr = self._state.settings.vr
-        folder = INPUT_FOLDER if on else None
-        self._state.configure(vr=VrSettings(vr.lookahead_ms, vr.latency_limit_ms, folder, vr.replay))
+    @pyqtSlot()
+    def _on_settings_changed(self) -> None:
+        folder = INPUT_FOLDER if self.record_input.isChecked() else None
+        self._state.configure(vr=VrSettings(float(self.lookahead.value()), float(self.limit.value()), folder))
 
     # ------------------------------------------------------------------ the picture in the headset
 
@@ -234,7 +245,11 @@ class VrPanel(QWidget):
 
     @pyqtSlot()
     def _show(self) -> None:
-        chosen = self._state.settings.source == "vr"
+        settings = self._state.settings
+        chosen = settings.source == "vr"
+        for box, value in ((self.limit, settings.vr.latency_limit_ms), (self.lookahead, settings.vr.lookahead_ms)):
+            if not box.hasFocus():  # what is being typed stays
+                box.setValue(round(value))
         self.use.setVisible(not chosen)
         telemetry = self._state.telemetry
         vr = telemetry.vr if telemetry is not None and chosen else None
@@ -294,6 +309,16 @@ class VrPanel(QWidget):
         )
         walking = "" if vr.walking else "Walking waits until both controllers are tracked and the sticks at rest. "
         self.scale.setText(f"{walking}Your motion times {vr.scale:.2f} (hold X to measure your reach).")
+
+
+def _milliseconds(prefix: str, low: int, high: int, name: str) -> QSpinBox:
+    """A small setting in ms."""
+    result = QSpinBox()
+    result.setObjectName(name)
+    result.setRange(low, high)
+    result.setPrefix(prefix)
+    result.setSuffix(" ms")
+    return result
 
 
 def _explained(text: str) -> QLabel:

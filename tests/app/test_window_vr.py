@@ -124,6 +124,14 @@ def test_that_the_raw_input_is_recorded_on_request(vr_window: MainWindow, client
     assert client.sent_of(Configure)[-1].vr.record_folder is None  # type: ignore[union-attr]
 
 
+def test_that_limit_and_prediction_reach_the_session(vr_window: MainWindow, client: FakeClient) -> None:
+    vr_window.vr.limit.setValue(180)
+    vr_window.vr.lookahead.setValue(12)
+    vr_window.vr.lookahead.editingFinished.emit()
+    vr = client.sent_of(Configure)[-1].vr  # type: ignore[union-attr]
+    assert (vr.latency_limit_ms, vr.lookahead_ms) == (180.0, 12.0)
+
+
 class FakePicture:
     """Where the picture process would be."""
 
