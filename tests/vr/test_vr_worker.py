@@ -50,15 +50,16 @@ def test_that_hands_engage_and_sticks_stop_through_every_process(client: Session
     wait_until(lambda: (vr := vr_of(client)) is not None and vr.state == "running", lambda: str(client.events()))
     client.send(Control("start"))
 
-    def follow_up(hands: tuple[str, str]) -> bool:
-        move(operator)
+    def take_over() -> bool:
+        """Squeeze; let go first where a clutch wants to see that (a busy computer delivers no samples for a while)."""
         vr = vr_of(client)
-        return vr is not None and vr.hands == hands
+        assert vr is not None
+        squeeze = 0.0 if "release" in vr.hands else 1.0
+        operator.left, operator.right = (replace(c, squeeze=squeeze) for c in (operator.left, operator.right))
+        move(operator)
+        return vr.hands == ("engaged", "engaged")
 
-    operator.both(squeeze=0.0)
-    wait_until(lambda: follow_up(("ready", "ready")), lambda: f"ready: {vr_of(client)}")
-    operator.both(squeeze=1.0)
-    wait_until(lambda: follow_up(("engaged", "engaged")), lambda: f"engaged: {vr_of(client)}")
+    wait_until(take_over, lambda: f"engaged: {vr_of(client)}")
     client.events()
     operator.both(buttons=Button.STICK)
     stops: list[StopChanged] = []
@@ -66,7 +67,7 @@ def test_that_hands_engage_and_sticks_stop_through_every_process(client: Session
     operator.both(buttons=NO_BUTTON)
     assert stops[0].state == "soft"
     wait_until(lambda: (told := client.latest()) is not None and told.stop != "none", "telemetry of the stop")
-    wait_until(lambda: follow_up(("release", "release")) or follow_up(("ready", "ready")), "dropped by the stop")
+    wait_until(lambda: "engaged" not in vr_of(client).hands, "dropped by the stop")  # type: ignore[union-attr]
 
 
 def test_that_a_killed_worker_takes_the_input_process_with_it(client: SessionClient, operator: RemoteOperator):
