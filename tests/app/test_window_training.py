@@ -17,6 +17,7 @@ from trainer.jobs import collect, pretrain
 from trainer.run_rows import RunRow
 
 SOON_MS = 250_000
+CHAIN_MS = 1_500_000
 "Jobs are processes that load torch; on a busy computer that takes a while"
 
 
@@ -38,10 +39,10 @@ def row(page: TrainPage, number: int) -> RunRow:
     return found
 
 
-def reaches(page: TrainPage, qtbot: QtBot, number: int, state: str) -> RunRow:
+def reaches(page: TrainPage, qtbot: QtBot, number: int, state: str, timeout: int = SOON_MS) -> RunRow:
     """Wait until the table shows a state."""
     qtbot.waitUntil(
-        lambda: (found := page.runs.row(f"#{number}")) is not None and found.state == state, timeout=SOON_MS
+        lambda: (found := page.runs.row(f"#{number}")) is not None and found.state == state, timeout=timeout
     )
     return row(page, number)
 
@@ -67,6 +68,14 @@ def test_that_training_takes_the_window_and_the_robot_gets_its_panels_back(own_w
     own_window.actions_by_name["robot_page"].trigger()
     assert own_window.pages.currentIndex() == ROBOT
     assert [title for title, dock in own_window.docks.items() if not dock.isHidden()] == shown
+
+
+def test_that_a_planner_of_the_table_is_watched_on_the_robot_page(own_window: MainWindow, tmp_path: Path) -> None:
+    own_window.show_page(TRAIN)
+    own_window.train.watch_wanted.emit(tmp_path / "planner.safetensors")
+    assert own_window.pages.currentIndex() == ROBOT
+    settings = own_window._state.settings
+    assert (settings.source, settings.checkpoint) == ("policy", str(tmp_path / "planner.safetensors"))
 
 
 def test_that_a_job_killed_with_signal_9_is_shown_as_killed_with_its_last_words_and_deleted_with_undo(
@@ -140,7 +149,7 @@ def test_that_a_collection_and_a_pre_training_from_it_run_with_progress_and_curv
     assert row(page, 2).state == "waiting"
     seen: set[float] = set()
     page.runs.rows_changed.connect(lambda: seen.update(r.done for r in page.runs.rows if r.done is not None))
-    assert reaches(page, qtbot, 2, "finished").headline.startswith("loss ")
+    assert reaches(page, qtbot, 2, "finished", CHAIN_MS).headline.startswith("loss ")
     assert any(0.0 < done < 1.0 for done in seen)
     page.table.select({"#2"})
     qtbot.waitUntil(lambda: "loss" in page.plots.cards, timeout=SOON_MS)
