@@ -1,4 +1,9 @@
-from trainer.headless import Narrator, run_headless
+from pathlib import Path
+
+import pytest
+
+from core.policy.live_config import PlannerStats
+from trainer.headless import Narrator, describe_planner, run_headless
 from trainer.jobs.run import Config
 from trainer.session.messages import EpisodeFinished, SessionError
 
@@ -22,8 +27,20 @@ def test_that_episodes_are_told_with_the_success_rate_and_its_interval():
 
 
 def test_that_an_error_ends_it_with_status_1_and_its_remedy(capsys):
-    assert run_headless(Config(task="juggle", backend="fake"), lambda: False) == 1
-    assert "task 'juggle' does not exist; known: box_pickup (change the settings)" in capsys.readouterr().out
+    missing = Config(source="policy", checkpoint=Path("missing.safetensors"), backend="fake")
+    assert run_headless(missing, lambda: False) == 1
+    assert "error: cannot set up the session: no checkpoint at missing.safetensors; give a" in capsys.readouterr().out
     narrator = Narrator(lambda text: None)
     narrator.hear(SessionError("x"))
     assert narrator.broken
+
+
+@pytest.mark.parametrize("settings", [{"source": "policy"}, {"checkpoint": Path("x.safetensors")}])
+def test_that_the_policy_and_its_checkpoint_belong_together(settings):
+    with pytest.raises(ValueError, match="belong together"):
+        Config(**settings)
+
+
+def test_that_the_planners_latency_is_told_at_the_end():
+    stats = PlannerStats(chunks=12, latency_p50_ms=14.4, latency_p99_ms=22.1, late=1, held=2)
+    assert describe_planner(stats).startswith("planner: 12 chunks, p50 14 ms, p99 22 ms; 1 late, 2 commands held")
