@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -31,6 +30,7 @@ from core.tasks.randomised import DomainRanges, RandomisedTask
 from trainer.compute import pick_device, single_thread, use_processor
 from trainer.episode_meter import EpisodeResult, Meter
 from trainer.evaluation import Evaluation, Evaluator
+from trainer.iteration_report import iteration_line, iteration_scalars
 from trainer.jobs.finetune import Config
 from trainer.planner_files import PLANNER_FILE, planner_path
 from trainer.policy_evaluation import build_task
@@ -292,7 +292,10 @@ class Finetuning:
             evaluate__success_low=low,
             evaluate__success_high=high,
         )
-        print(f"after {self.iteration} iterations, without exploration: success {evaluation.success}", flush=True)
+        starts = f", starts {100 * share:.0f} %" if share > 0.0 else ""
+        print(
+            f"after {self.iteration} iterations, without exploration{starts}: success {evaluation.success}", flush=True
+        )
         return True
 
     # ------------------------------------------------------------------ what is said
@@ -308,34 +311,14 @@ class Finetuning:
         self, iteration: int, experience: Experience, results: list[EpisodeResult], scalars: dict[str, float]
     ) -> None:
         success = wilson_interval(experience.successes, len(experience.first_ends))
-        own = {end.seed for end in experience.first_ends}
-        first = [result for result in results if result.seed in own]
-        times = [result.duration_s for result in first if result.success]
-        counted = {"successes": success.successes, "episodes": success.trials}
-        self.history.append({"iteration": iteration, "start_share": self.starts.share, **counted})
-        self.run.scalars(
-            iteration,
-            explore__success_rate=success.rate,
-            explore__success_low=success.low,
-            explore__success_high=success.high,
-            explore__task_time_s=statistics.median(times) if times else float("nan"),
-            explore__hand_position_error_m=statistics.fmean(r.hand_position_error_m for r in first),
-            explore__hand_orientation_error_rad=statistics.fmean(r.hand_orientation_error_rad for r in first),
-            explore__decisions=len(experience.decisions),
-            **self.starts.scalars(),
-            time__simulation_s=experience.simulation_s,
-            time__sampling_s=experience.sampling_s,
-            time__log_prob_s=scalars["log_prob_s"],
-            time__update_s=scalars["update_s"],
-            **{f"learn__{name}": value for name, value in scalars.items() if not name.endswith("_s")},
+        share = self.starts.share
+        self.history.append(
+            {"iteration": iteration, "successes": success.successes, "episodes": success.trials, "start_share": share}
         )
-        print(
-            f"iteration {iteration + 1}/{self.config.iterations}: success {success}   "
-            f"kl {scalars['kl']:.3f}   clipped {100 * scalars['clip_fraction']:.0f} %   "
-            f"simulation {experience.simulation_s:.1f} s, sampling {experience.sampling_s:.1f} s, "
-            f"log-probs {scalars['log_prob_s']:.1f} s, update {scalars['update_s']:.1f} s",
-            flush=True,
-        )
+        values = iteration_scalars(success, experience, results, scalars)
+        self.run.scalars(iteration, **values, **self.starts.scalars())
+        line = iteration_line(success, experience, scalars, share)
+        print(f"iteration {iteration + 1}/{self.config.iterations}: {line}", flush=True)
         if success.successes == 0:
             text = "no episode succeeded: a sparse reward teaches nothing yet; a better pre-trained planner is needed"
             self.run.event("log", level="warning", text=text)

@@ -56,13 +56,13 @@ class StartSchedule:
         if self.curriculum is None or not self.curriculum.saw_success(successes, trials):
             return None
         assert self._widening is not None
-        return Growth(self.share, self._widening.set(self.share), self._widening.kept(before, self.share))
+        return Growth(self.share, self._widening.at(self.share), self._widening.kept(before, self.share))
 
     def scalars(self) -> dict[str, float]:
         """Of an iteration, by name; none for a task whose starts stay as they are."""
         if self._widening is None:
             return {}
-        ranges = self._widening.set(self.share)
+        ranges = self._widening.at(self.share)
         ends = {"radial_m": ranges.radial_m, "polar_rad": ranges.polar_rad, "heading_rad": ranges.heading_rad}
         return {
             "curriculum__share": self.share,

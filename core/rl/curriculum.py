@@ -21,7 +21,7 @@ class Curriculum:
 
     def saw_success(self, successes: int, trials: int) -> bool:
         """Told how an iteration at the present ranges went; whether they have grown."""
-        if self.share >= 1.0 or successes < self.threshold * trials:
+        if self.share >= 1.0 or successes / trials < self.threshold:
             return False
         # without the crumbs of ten times 0.1, so that the last growth ends at 1
         self.share = min(1.0, round(self.share + self.growth, 9))

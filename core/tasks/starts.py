@@ -99,11 +99,14 @@ class Widening:
         self._task = task
         self._narrow = task.starts
 
-    def set(self, share: float) -> StartRanges:
-        """Let further episodes begin in ranges that are widened by a share of the way, and return these."""
-        self._task.starts = self._narrow.scaled(share)
-        return self._task.starts
+    def at(self, share: float) -> StartRanges:
+        """The ranges, widened by a share of the way."""
+        return self._narrow.scaled(share)
+
+    def set(self, share: float) -> None:
+        """Let further episodes begin in ranges that are widened by a share of the way."""
+        self._task.starts = self.at(share)
 
     def kept(self, before: float, after: float) -> float:
         """Share of the starts at one width that were possible at a smaller one, too."""
-        return self._narrow.scaled(after).share_within(self._narrow.scaled(before))
+        return self.at(after).share_within(self.at(before))

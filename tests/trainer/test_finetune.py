@@ -182,6 +182,8 @@ def test_that_starts_without_a_curriculum_stay_where_they_were_asked_for(checkpo
     assert [event["start_share"] for event in events if event["kind"] == "evaluation"] == [1.0]
     with pytest.raises(ValueError, match="curriculum_growth must lie above 0 and not above 1, got 0"):
         config(checkpoint, curriculum_growth=0.0)
+    with pytest.raises(ValueError, match="a curriculum begins below the widest starts, got start_scale 'maximum'"):
+        config(checkpoint, curriculum=True, start_scale="maximum")
 
 
 def test_that_an_explosion_stops_with_a_message_and_keeps_the_best(checkpoint, capsys):

@@ -81,7 +81,11 @@ class Config:
             raise ValueError(f"executed_steps must be at least 1, got {self.executed_steps}")
         if self.max_minutes is not None and self.max_minutes <= 0:
             raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
-        start_share(self.start_scale)
+        if start_share(self.start_scale) == 1.0 and self.curriculum:
+            raise ValueError(
+                f"a curriculum begins below the widest starts, got start_scale {self.start_scale!r}: leave start_scale "
+                f"at {PRETRAINING}, or the curriculum out to begin at the widest"
+            )
         for name in ("curriculum_threshold", "curriculum_growth"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie above 0 and not above 1, got {getattr(self, name)}")

@@ -14,6 +14,7 @@ NEAR, FAR = 0.5, 3.0
 def test_that_the_ranges_grow_only_with_success_and_end_exactly_at_the_widest():
     curriculum = Curriculum(threshold=0.9, growth=0.1)
     assert not curriculum.saw_success(57, 64)  # 89.1 %
+    assert Curriculum(threshold=0.55).saw_success(11, 20)  # 0.55 * 20 > 11 in floating point
     assert curriculum.share == 0.0
     assert curriculum.saw_success(9, 10)
     assert curriculum.share == 0.1
