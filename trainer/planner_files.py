@@ -9,6 +9,8 @@ from typing import Any
 from core.rl.header import CheckpointError, read_header
 
 PLANNER_FILE = "planner.safetensors"
+TRASH = ".trash"
+"""Deleted runs wait there; see trainer.queue.trash."""
 SHIPPED_ROOT = Path(__file__).resolve().parent.parent / "assets" / "planners"
 
 
@@ -93,7 +95,8 @@ def find_planners(runs: Path, shipped: Path = SHIPPED_ROOT) -> tuple[PlannerFile
     if shipped.is_dir():
         found += _readable((path, f"shipped: {path.stem}") for path in sorted(shipped.glob("*/*.safetensors")))
     if runs.is_dir():
-        own = _readable((path, path.parent.name) for path in runs.glob(f"**/{PLANNER_FILE}"))
+        kept = (path for path in runs.glob(f"**/{PLANNER_FILE}") if TRASH not in path.relative_to(runs).parts)
+        own = _readable((path, path.parent.name) for path in kept)
         found += sorted(own, key=lambda planner: -planner.written_s)
     return tuple(found)
 

@@ -5,13 +5,11 @@ from pathlib import Path
 from app.state import AppState
 from app.training.runs import Runs
 from app.widgets.path_box import PathChoice
-from trainer.run_rows import RunRow
+from trainer.planner_files import find_planners
 
 DATA_FOLDER = Path("data")
 SUFFIXES = (".hdf5", ".h5")
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "planners"
 MAKE_PLANNERS = ("pretrain", "finetune")
-PLANNER_FILE = "planner.safetensors"
 
 
 class Choices:
@@ -40,20 +38,14 @@ class Choices:
         return (*queued, *(PathChoice(path, "data set") for path in found))
 
     def planners(self) -> tuple[PathChoice, ...]:
-        """Runs that hold a planner, those that will, and the planners that come with the program."""
-        found = [choice for row in self._runs.rows if (choice := _planner_of(row)) is not None]
-        shipped = sorted(SHIPPED.rglob("*.safetensors")) if SHIPPED.is_dir() else []
-        return (*found, *(PathChoice(_shorter(path), "comes with the program") for path in shipped))
-
-
-def _planner_of(row: RunRow) -> PathChoice | None:
-    if row.job not in MAKE_PLANNERS:
-        return None
-    if row.entry is not None and row.state in ("waiting", "running"):
-        return PathChoice(f"@{row.entry.id}", f"the planner of {row.title} when it is done ({row.state})")
-    if row.path is not None and (row.path / PLANNER_FILE).is_file():
-        return PathChoice(_shorter(row.path), f"{row.title}: {row.headline or row.state}")
-    return None
+        """Planners that queued jobs will make, then those of runs and those that come with the program."""
+        queued = [
+            PathChoice(f"@{row.entry.id}", f"the planner of {row.title} when it is done ({row.state})")
+            for row in self._runs.rows
+            if row.entry is not None and row.job in MAKE_PLANNERS and row.state in ("waiting", "running")
+        ]
+        found = find_planners(self._runs.root)
+        return (*queued, *(PathChoice(_shorter(planner.path), f"{planner.title}\n{planner.hint}") for planner in found))
 
 
 def _shorter(path: Path) -> str:

@@ -25,12 +25,12 @@ from app.training.progress_delegate import ProgressDelegate
 from app.training.run_model import PROGRESS, TITLES, RunFilter, RunTableModel
 from app.training.runs import Runs
 from app.widgets.roles import button, label
+from trainer.planner_files import PLANNER_FILE
 from trainer.queue.jobs import command_text
 from trainer.queue.store import RESUMABLE_STATES
 from trainer.run_rows import RunRow
 from trainer.runs import Run, RunError
 
-PLANNER_FILE = "planner.safetensors"
 MENU = (
     *("watch", "stop", "resume", "duplicate", "", "earlier", "later", ""),
     *("folder", "report", "command", "", "delete", "undo", "empty"),

@@ -135,6 +135,15 @@ def test_that_what_queued_jobs_will_make_can_be_chosen(page: TrainPage, root: Pa
     assert "--runs" in entry.arguments
 
 
+def test_that_planners_that_come_with_the_program_can_be_chosen(page: TrainPage) -> None:
+    page.jobs.choose("finetune")
+    box = page.jobs.form.editor("checkpoint").control
+    box.fill()
+    shipped = [box.itemText(i) for i in range(box.count())]
+    assert shipped
+    assert all(Path(name).is_file() for name in shipped)
+
+
 def test_that_the_whole_chain_is_queued_in_one_go(page: TrainPage, root: Path, qtbot: QtBot) -> None:
     page.jobs.choose("whole chain")
     qtbot.mouseClick(page.jobs.enqueue, Qt.MouseButton.LeftButton)

@@ -34,6 +34,11 @@ def test_that_shipped_planners_come_first_then_the_newest_run(tmp_path: Path) ->
     assert find_planners(tmp_path / "none", tmp_path / "nothing") == ()
 
 
+def test_that_planners_of_deleted_runs_are_not_listed(tmp_path: Path) -> None:
+    store(tmp_path / "runs" / ".trash" / "1" / "run" / "planner.safetensors")
+    assert find_planners(tmp_path / "runs", tmp_path / "nothing") == ()
+
+
 def test_that_the_title_says_how_good_it_is(tmp_path: Path) -> None:
     evaluations = [{"success_rate": 0.5, "ci95": [0.4, 0.6]}, {"success_rate": 0.625, "ci95": [0.553, 0.69]}]
     measured = store(tmp_path / "a" / "planner.safetensors", steps=6000, evaluations=evaluations)

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.planner_files import TRASH
 from trainer.queue.entry import Entry, QueueError
 from trainer.queue.store import QueueStore
 from trainer.runs import Run, RunError, write_atomically
 from trainer.typed_json import DecodeError, from_json, to_json
 
-FOLDER = ".trash"
 NOTE = "deleted.json"
 RUN = "run"
 
@@ -38,7 +38,7 @@ class Trash:
 
     def __init__(self, store: QueueStore) -> None:
         self._store = store
-        self.folder = store.root / FOLDER
+        self.folder = store.root / TRASH
 
     def contents(self) -> tuple[Deleted, ...]:
         """Oldest first. A note that cannot be read is left out."""
