@@ -45,6 +45,8 @@ class PlanAnswer:
     chunk: Tensor | None
     "(Tp, 19) as the planner said it: whoever plays it looks at its shape and its numbers first"
     error: str = ""
+    arrived_s: float | None = None
+    "when it came, by the player's clock; None: just now. The player looks only ten times a second"
 
 
 @runtime_checkable
@@ -210,7 +212,8 @@ class LivePlayer:
                 self._counts["rejected"] += 1
                 continue
             assert answer.chunk is not None
-            self._latencies_ms.append(1e3 * (self._now() - asked_s))
+            arrived_s = self._now() if answer.arrived_s is None else answer.arrived_s
+            self._latencies_ms.append(1e3 * (arrived_s - asked_s))
             self._counts["chunks"] += 1
             self._chunk, self._origin, self._wanted_since = answer.chunk, origin, None
 

@@ -227,7 +227,7 @@ class PlannerProcess:
                     self._refused = what
                     self._changed.notify_all()
             case Chunk(number=number, chunk=chunk):
-                self._answer(PlanAnswer(number, torch.from_numpy(chunk.copy())))
+                self._answer(PlanAnswer(number, torch.from_numpy(chunk.copy()), arrived_s=self._now()))
                 self._in_a_row = 0
             case NoChunk(number=number, what=what):
                 self._answer(PlanAnswer(number, None, what))

@@ -117,6 +117,14 @@ def test_that_a_latency_of_one_command_is_hidden_and_a_longer_one_is_counted():
     assert late.player.stats().latency_p50_ms == pytest.approx(300.0)
 
 
+def test_that_the_latency_ends_when_the_chunk_arrives_not_when_it_is_looked_at():
+    link = Link(1)
+    link.make = lambda request: replace(link.rows(request), arrived_s=0.1 * link.clock - 0.08)
+    stage = Stage(link)
+    stage.play(10)
+    assert stage.player.stats().latency_p50_ms == pytest.approx(20.0)
+
+
 def test_that_the_rest_of_the_old_chunk_is_played_then_the_robot_holds_then_goes_on():
     link = Link(0)
     stage = Stage(link, hold_after=3)
