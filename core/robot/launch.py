@@ -51,6 +51,8 @@ class RobotProcesses:
             report = self.client.ask("state", sensors=False)
             if report["state"] in states:
                 return report
+            if report["state"] in ("stopped", "taken_over"):
+                raise AgentError(report["stop_words"] or report["detail"])
             if report["detail"].startswith("refused:"):
                 raise AgentError(report["detail"].removeprefix("refused: "))
             if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
 """Speed measurements: `make bench`, or one of them: `python -m tests.benchmarks.run NAME`.
 
-Names: env-steps, time-step, recording, policy, dppo, curves, window.
+Names: env-steps, time-step, recording, policy, dppo, curves, window, stops (an hour: hundred trials of each fault).
 """
 
 import shutil
@@ -16,6 +16,7 @@ from tests.benchmarks import (
     bench_env_steps,
     bench_policy,
     bench_recording,
+    bench_stops,
     bench_time_step,
     bench_window,
 )
@@ -38,8 +39,14 @@ def main() -> int:
             "dppo": dppo,
             "curves": curves,
             "window": window,
+            "stops": stops,
         }
     )
+
+
+def stops(config: tyro.conf.OmitArgPrefixes[bench_stops.StopsConfig]) -> int:
+    """Times of the robot's stops after each fault, on the simulated robot over DDS."""
+    return bench_stops.main(config)
 
 
 def env_steps(config: tyro.conf.OmitArgPrefixes[bench_env_steps.EnvStepsConfig]) -> int:

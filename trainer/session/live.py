@@ -510,6 +510,19 @@ class LiveSession:
             robot.disengage()
             self.emit(LogLine("the robot's firmware has the robot again"))
 
+    def _watch_robot_at_rest(self) -> None:
+        """Nothing runs, but the robot's guards may have something to say, or its processes may be gone."""
+        if (robot := self._robot) is None:
+            return
+        try:
+            robot.refresh()
+        except RuntimeError as error:
+            self.emit(SessionError(f"the robot is lost: {error}", "use the remote; then choose the backend again"))
+            self.close_world()
+            self._enter("unconfigured")
+            return
+        self._look_at_robot()
+
     def _look_at_robot(self) -> None:
         """Tell what the robot's guards decided, and how a hard stop went."""
         robot, world = self._robot, self.world
@@ -548,9 +561,7 @@ class LiveSession:
         self._obey_operator()
         if not self._stepping or self.world is None:
             self._confirm_stop_at_rest()
-            if (robot := self._robot) is not None:
-                robot.refresh()
-                self._look_at_robot()
+            self._watch_robot_at_rest()
             self._wait_for_message()
             return
         try:

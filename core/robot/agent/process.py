@@ -28,6 +28,8 @@ from core.robot.sdk import ConnectError, SdkLink
 from core.robot.wire import FRAME_PERIOD_S
 
 AGENT_SOCKET, AGENT_BEATS, DEADMAN_BEATS = "agent.sock", "agent.beat", "deadman.beat"
+ORPHAN_S = 30.0
+"""Without a request of any client for this long the robot is given back and the process ends."""
 LEVELS = {"soft": StopLevel.SOFT, "hard": StopLevel.HARD}
 
 
@@ -69,6 +71,7 @@ class AgentProcess:
         self.sequences = Sequences(self.agent, self.wait)
         self.ending = threading.Event()
         self._told = told
+        self._asked_s = time.monotonic()
         self._busy = threading.Lock()
         self._beats = BeatSocket(told.folder / AGENT_BEATS, told.key)
         self._deadman = told.folder / DEADMAN_BEATS
@@ -112,6 +115,7 @@ class AgentProcess:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request of a client."""
         agent = self.agent
+        self._asked_s = time.monotonic()
         match request["do"]:
             case "step":
                 agent.target(
@@ -143,6 +147,10 @@ class AgentProcess:
         if wait or name == "clear":
             thread.join()
         return self.agent.report(sensors=False)
+
+    def _run_unless_busy(self, name: str) -> None:
+        if self._busy.acquire(blocking=False):
+            self._run_sequence(name)
 
     def _run_sequence(self, name: str) -> None:
         try:
@@ -184,6 +192,10 @@ class AgentProcess:
         while not self.ending.is_set():
             self.agent.send_moves()
             self.ending.wait(0.02)
+            if time.monotonic() - self._asked_s > ORPHAN_S:
+                self.log.add("orphaned", seconds=ORPHAN_S)
+                self._run_unless_busy("leave")
+                self.ending.set()
 
     def _hear_beats(self) -> None:
         while not self.ending.is_set():

@@ -126,9 +126,10 @@ class AgentStop:
             record = self.record
             if record.confirmed_s:
                 self._log.add("stop_confirmed", ms=1e3 * (record.confirmed_s - record.pressed_s), mode=view.mode)
-                while self._hard.is_set() and not self._closing.wait(REPEAT_S):
+                # cleared and asked for anew between two looks is another stop, which nobody confirmed yet
+                while self._hard.is_set() and self.record.confirmed_s and not self._closing.wait(REPEAT_S):
                     pass
-                return
+                continue
             if not record.overdue and self._now() - record.latched_s > self._confirm_s:
                 self._note(overdue=True)
                 self._log.add("stop_not_confirmed", remedy=NOT_CONFIRMED)

@@ -236,6 +236,19 @@ def test_that_a_robot_does_not_begin_the_next_episode_by_itself(desk: Desk) -> N
     assert desk.session.state == "ready"
 
 
+def test_that_processes_that_died_at_rest_are_reported_once(desk: Desk) -> None:
+    def gone() -> None:
+        raise RuntimeError("the hardware agent is gone")
+
+    desk.robot.refresh = gone
+    desk.ticks(3)
+
+    assert desk.session.state == "unconfigured"
+    assert [text for text in desk.errors() if "the robot is lost" in text] == [
+        "the robot is lost: the hardware agent is gone"
+    ]
+
+
 def test_that_the_age_of_the_window_reaches_the_dead_man(desk: Desk) -> None:
     desk.session.receive(Heartbeat(1, 0.12))
     assert desk.robot.asked[-1] == 0.12
