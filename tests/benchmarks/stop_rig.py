@@ -28,7 +28,7 @@ class StopRig:
         ask_for_realtime()
         self.robot = SimProcess(Config(balance=False, stand_up_s=0.3))
         self.config = AgentConfig(
-            domain=self.robot.domain, interface="127.0.0.1", stand_up_s=0.5, ramp_s=0.1, log_path=log_path
+            domain=self.robot.domain, interface="127.0.0.1", stand_up_s=0.9, ramp_s=0.1, log_path=log_path
         )
         self.processes: RobotProcesses | None = None
         self.targets = threading.Event()

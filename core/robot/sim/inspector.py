@@ -40,8 +40,8 @@ class Inspector:
         self.first: dict[str, Violation] = {}
         self.max_gap_s = 0.0
         "longest time between two frames of one writer in custom mode"
-        self._last_q: np.ndarray | None = None
-        self._last_s = -1e9
+        self._last: dict[int, tuple[np.ndarray, float]] = {}
+        "targets and time of the last stiff frame of each writer: damping frames of another one are no beginning"
         self._last_source_ns: dict[int, int] = {}
         self._holding_writer: tuple[int, float] = (0, -1e9)
 
@@ -61,7 +61,7 @@ class Inspector:
             return False
         motors = command.motors
         if not motors["kp"].any():
-            self._last_q = None
+            self._last.pop(sample.writer, None)
             self._check_mode(motors, firmware, now_s)
             return True
         if command.kind != CommandType.SERIAL:
@@ -70,7 +70,7 @@ class Inspector:
             )
             return False
         self._check_writer(sample, now_s)
-        self._check_motion(motors, q, firmware, now_s)
+        self._check_motion(motors, q, firmware, sample.writer, now_s)
         self._check_mode(motors, firmware, now_s)
         return True
 
@@ -94,23 +94,23 @@ class Inspector:
             self.report("two_writers", "two programs send gains at once", now_s)
         self._holding_writer = (sample.writer, now_s)
 
-    def _check_motion(self, motors: np.ndarray, q: np.ndarray, firmware: Firmware, now_s: float) -> None:
+    def _check_motion(self, motors: np.ndarray, q: np.ndarray, firmware: Firmware, writer: int, now_s: float) -> None:
         target, held = motors["q"].astype(float), motors["kp"] > 0
-        gap_s = now_s - self._last_s
-        self._last_s = now_s
+        last_q, last_s = self._last.get(writer, (None, -1e9))
+        gap_s = now_s - last_s
+        self._last[writer] = (target, now_s)
         if firmware.mode == Mode.CUSTOM and now_s - firmware.mode_since_s > gap_s:
             self.max_gap_s = max(self.max_gap_s, gap_s)
-        if self._last_q is None or gap_s > SILENCE_S:
+        if last_q is None or gap_s > SILENCE_S:
             jump = np.where(held, np.abs(target - q), 0.0)
             if jump.max() > JUMP_RAD:
                 self.report("jump", f"a first frame is {jump.max():.2f} rad from joint {int(jump.argmax())}", now_s)
         else:
             # frames may queue up behind a late tick: the step between two is judged by their own period at least
-            step = np.where(held, np.abs(target - self._last_q), 0.0) / (VELOCITY_LIMIT * max(gap_s, 0.002))
+            step = np.where(held, np.abs(target - last_q), 0.0) / (VELOCITY_LIMIT * max(gap_s, 0.002))
             if step.max() > SPEED_FACTOR:
                 joint = int(step.argmax())
                 self.report("step", f"joint {joint} was asked to move at {step[joint]:.1f} times its speed", now_s)
-        self._last_q = target
         margin = np.full(NUM_JOINTS, ARM_MARGIN_RAD)
         margin[LEGS] = POSITION_MARGIN_RAD
         outside = np.where(held, np.maximum(LOWER_LIMIT - target, target - UPPER_LIMIT) - margin, -1.0)
