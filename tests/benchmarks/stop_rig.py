@@ -121,6 +121,8 @@ class StopRig:
         while not self._closing.is_set():
             if not self.targets.wait(0.05) or self.processes is None:
                 continue
+            if client is not None and owner is not self.processes:
+                client.close()
             if client is None or owner is not self.processes:
                 client, owner = self.processes.new_client(), self.processes
             with contextlib.suppress(AgentError, AgentGoneError):
@@ -129,6 +131,8 @@ class StopRig:
                     damping=False,
                 )  # fmt: skip
             self._closing.wait(TARGET_PERIOD_S)
+        if client is not None:
+            client.close()
 
     def _send_beats(self) -> None:
         socket, owner = None, None
@@ -136,9 +140,13 @@ class StopRig:
             if not self.beats.wait(0.05) or self.processes is None:
                 continue
             if socket is None or owner is not self.processes:
+                if socket is not None:
+                    socket.close()
                 owner = self.processes
                 socket = BeatSocket(owner.folder / "window.beat", owner.key)
             idle_s = 0.0 if self.frozen_s is None else time.monotonic() - self.frozen_s
             if idle_s <= 0.25:
                 socket.send(owner.folder / DEADMAN_BEATS, who="window", owner_age_s=idle_s)
             self._closing.wait(BEAT_PERIOD_S)
+        if socket is not None:
+            socket.close()

@@ -15,6 +15,8 @@ from core.t1.model import DEFAULT_JOINT_POS, KD, KP, NUM_JOINTS
 
 CONFIRM_S = 3.0
 """How long the robot may take to say that a mode was entered."""
+DEADMAN_S = 5.0
+"""How long the dead-man may take to find the robot."""
 HOLD_S = 0.1
 """Frames that hold the robot flow this long before a mode that obeys them is asked for."""
 MAX_OFFSET_RAD = 0.1
@@ -118,6 +120,8 @@ class Sequences:
         if agent.state != state:
             raise RefusedError(f"this needs state {state}, the agent is in {agent.state}")
         self._check_stop()
+        if agent.config.require_deadman:  # it connects to the robot by itself, and may be later than the agent
+            self._wait(lambda: agent.deadman.age_s() <= agent.config.deadman_timeout_s, DEADMAN_S)
         why = ready_to_move(agent.config, agent.link.view, agent.now(), agent.deadman.age_s())
         if why:
             raise RefusedError(f"the robot must not be moved: {why}")
