@@ -1,11 +1,12 @@
 """A planner process without networks: `python scripted_planner.py FOLDER` does what FOLDER/mode says.
 
 good: row i of a chunk walks forwards with 0.1 m/s; nan, short, garbage: what a broken one might send; exit: dies on
-a request; refuse: cannot be loaded; silent: never answers.
+a request; refuse: cannot be loaded; silent: does not answer before the mode is another one.
 """
 
 import struct
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,15 @@ def main(folder: Path) -> None:
         if isinstance(message, Begin):
             write_message(outgoing, Note(f"begin {mode}"))
         elif isinstance(message, Ask):
+            while mode == "silent":
+                time.sleep(0.01)
+                mode = (folder / "mode").read_text()
             if mode == "exit":
                 sys.exit(3)
             if mode == "garbage":
                 outgoing.write(struct.pack("<I", 9) + b"not a msg")
                 outgoing.flush()
-            elif mode != "silent":
+            else:
                 write_message(outgoing, Chunk(message.number, chunk(mode), 1.0))
 
 
