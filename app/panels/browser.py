@@ -146,7 +146,7 @@ class BrowserPanel(QWidget):
         selection = self.table.selectionModel()
         assert selection is not None
         rows = sorted(selection.selectedRows(), key=QModelIndex.row)
-        return tuple(self.model.episode(self.sorted.mapToSource(index).row()) for index in rows)
+        return tuple(self.model.row(self.sorted.mapToSource(index).row()) for index in rows)
 
     def select(self, names: set[str]) -> None:
         """Select episodes by name."""
@@ -155,7 +155,7 @@ class BrowserPanel(QWidget):
         assert selection is not None
         flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
         for row in range(self.model.rowCount()):
-            if self.model.episode(row).name in names:
+            if self.model.row(row).name in names:
                 selection.select(self.sorted.mapFromSource(self.model.index(row, 0)), flags)
 
     @pyqtSlot()

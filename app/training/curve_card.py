@@ -5,15 +5,15 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QGraphicsItem, QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGraphicsItem
+from typing_extensions import override
 
-from app.theme import METRICS, TICK_POINTS, Theme, mono_font
+from app.theme import METRICS, Theme
 from app.training.plot_data import Axis, Line, Plot, PlotSpec
-from app.widgets.quiet_plot import QuietPlot
-from app.widgets.readout import Chip, Readout
-from app.widgets.roles import label
+from app.widgets.hover_card import HoverCard
+from app.widgets.readout import Chip
 
 BAND_ALPHA = 40
 RAW_ALPHA = 70
@@ -22,7 +22,7 @@ STYLES = {"solid": Qt.PenStyle.SolidLine, "dashed": Qt.PenStyle.DashLine, "dots"
 AXIS_TITLES: dict[Axis, str] = {"iterations": "iteration", "steps": "steps learned from", "minutes": "minutes of work"}
 
 
-class CurveCard(QWidget):
+class CurveCard(HoverCard):
     """Shows a `Plot`. The wheel zooms, a drag moves, a double click shows everything again."""
 
     def __init__(self, spec: PlotSpec, theme: Theme) -> None:
@@ -30,55 +30,28 @@ class CurveCard(QWidget):
         self.setObjectName(f"curve_{spec.key}")
         self.spec = spec
         self.lines: tuple[Line, ...] = ()
-        self.plot = QuietPlot()
         self._theme = theme
-        self._legend = Readout()
         self._items: dict[Line, list[QGraphicsItem]] = {}
-        self._hover_x: float | None = None
-        self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._build()
         self.apply_theme(theme)
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        header = QHBoxLayout()
-        header.setSpacing(METRICS.gap)
         unit = f"  [{self.spec.unit}]" if self.spec.unit else ""
-        header.addWidget(label(f"{self.spec.title}{unit}", "section"))
-        header.addWidget(self._legend, 1)
-        layout.addLayout(header)
-        layout.addWidget(self.plot, 1)
-        self.plot.setMinimumHeight(METRICS.curve_height)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
+        self._lay_out(f"{self.spec.title}{unit}", METRICS.curve_height)
         item = self.plot.getPlotItem()
-        item.getAxis("left").setWidth(METRICS.axis_width)
         for name in ("left", "bottom"):
             item.getAxis(name).enableAutoSIPrefix(False)
         item.setLogMode(y=self.spec.logarithmic)
         if self.spec.bounds is not None:
             item.vb.setLimits(yMin=self.spec.bounds[0] - 5, yMax=self.spec.bounds[1] + 5)
             item.vb.setYRange(*self.spec.bounds, padding=0.02)
-        self.plot.addItem(self._cursor, ignoreBounds=True)
-        self._cursor.hide()
         item.vb.sigRangeChanged.connect(lambda *_: self.plot.show_changes())
-        self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
-        self.plot.scene().sigMouseHover.connect(self._on_mouse_hover)
         self.plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
 
     def apply_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._theme = theme
-        self.plot.setBackground(theme.plot)
-        for name in ("left", "bottom"):
-            axis = self.plot.getPlotItem().getAxis(name)
-            axis.setPen(pg.mkPen(theme.border))
-            axis.setTextPen(pg.mkPen(theme.muted))
-            axis.setTickFont(mono_font(TICK_POINTS))
-        self.plot.showGrid(x=True, y=True, alpha=theme.grid_alpha)
-        self._cursor.setPen(pg.mkPen(theme.muted, width=1))
+        self._colour_plot(theme)
         for line in list(self._items):
             self._forget(line)
         self._draw()
@@ -157,22 +130,6 @@ class CurveCard(QWidget):
         if event.double():
             self.show_all()
 
-    def _on_mouse_hover(self, items: list[object]) -> None:
-        if not items:
-            self._set_hover(None)
-
-    def _on_mouse_moved(self, position: QPointF) -> None:
-        box = self.plot.getPlotItem().vb
-        inside = box.sceneBoundingRect().contains(position)
-        self._set_hover(box.mapSceneToView(position).x() if inside else None)
-
-    def _set_hover(self, x: float | None) -> None:
-        self._hover_x = x
-        self._cursor.setVisible(x is not None)
-        if x is not None:
-            self._cursor.setPos(x)
-        self._show_readout()
-
     def readout(self) -> tuple[str, ...]:
         """The value of each line under the mouse, else its newest; as it was told, not smoothed."""
         return tuple(self._value_text(line) for line in self.lines)
@@ -191,6 +148,7 @@ class CurveCard(QWidget):
         low, high = (np.interp(x[at], *end) for end in (line.low, line.high))
         return f"{text} ({low:.{self.spec.decimals}f}–{high:.{self.spec.decimals}f})"
 
+    @override
     def _show_readout(self) -> None:
         self.plot.show_changes()
         several = len({line.run for line in self.lines}) > 1

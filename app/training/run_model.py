@@ -1,20 +1,18 @@
 """The table of jobs and runs: a Qt model over `RunRow`, sortable and filterable."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from PyQt6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
 from PyQt6.QtGui import QBrush, QColor
 from typing_extensions import override
 
 from app.theme import Theme
+from app.widgets.column_table import SORT_ROLE, Column, ColumnTableModel
 from trainer.progress import format_duration
 from trainer.run_rows import RunRow
 
-SORT_ROLE = Qt.ItemDataRole.UserRole
 SHARE_ROLE = Qt.ItemDataRole.UserRole + 1
 "Share done, for the bar; None where nothing is known"
 KEY_ROLE = Qt.ItemDataRole.UserRole + 2
@@ -22,17 +20,6 @@ STATE_MARKS = {
     "running": "▶", "waiting": "…", "finished": "✔", "stopped": "■", "failed": "✘", "killed": "✘", "skipped": "⤼",
 }  # fmt: skip
 STATE_ORDER = tuple(STATE_MARKS)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its title, the text shown, and what it sorts by."""
-
-    title: str
-    text: Callable[[RunRow], str]
-    key: Callable[[RunRow], Any]
-    tip: str
-    numeric: bool = False
 
 
 def _number(row: RunRow) -> int:
@@ -47,7 +34,7 @@ def _success(row: RunRow) -> float:
     return -1.0 if row.success is None else row.success
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[RunRow], ...] = (
     Column("#", lambda r: "" if r.entry is None else str(r.entry.id), _number, "Number in the queue; empty: terminal"),
     Column("Job", lambda r: r.job, lambda r: r.job, "What it does"),
     Column("State", lambda r: f"{STATE_MARKS.get(r.state, '')} {r.state}", lambda r: STATE_ORDER.index(r.state), ""),
@@ -68,69 +55,35 @@ def clock(time_s: float) -> str:
     return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
 
 
-class RunTableModel(QAbstractTableModel):
+class RunTableModel(ColumnTableModel[RunRow]):
     """Rows of the queue and the runs."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._rows: tuple[RunRow, ...] = ()
-        self._theme = theme
+        super().__init__(COLUMNS, theme)
 
+    @override
     def set_rows(self, rows: tuple[RunRow, ...]) -> None:
         """Show other rows. Where only values changed, selection and scrolling stay."""
-        same = [row.key for row in rows] == [row.key for row in self._rows]
-        if not same:
-            self.beginResetModel()
+        if [row.key for row in rows] != [row.key for row in self._rows]:
+            super().set_rows(rows)
+            return
         self._rows = rows
-        if same and rows:
+        if rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(COLUMNS) - 1))
-        elif not same:
-            self.endResetModel()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self.layoutChanged.emit()
-
-    def row(self, index: int) -> RunRow:
-        """A row of this model (not of a sorted view)."""
-        return self._rows[index]
-
-    @override
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008  (Qt's own default)
-        return 0 if parent.isValid() else len(self._rows)
-
-    @override
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    @override
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
-        return COLUMNS[section].tip if role == Qt.ItemDataRole.ToolTipRole else None
 
     @override
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        row, column = self._rows[index.row()], COLUMNS[index.column()]
+        row, column = self.row(index.row()), COLUMNS[index.column()]
         match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return column.text(row)
             case Qt.ItemDataRole.ToolTipRole:
                 return column.text(row) or None
-            case Qt.ItemDataRole.UserRole:
-                return column.key(row)
             case _ if role == SHARE_ROLE:
                 return row.done
             case _ if role == KEY_ROLE:
                 return row.key
-            case Qt.ItemDataRole.TextAlignmentRole if column.numeric:
-                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ForegroundRole if column.title == "State":
                 return QBrush(QColor(self._state_colour(row)))
-        return None
+        return super().data(index, role)
 
     def _state_colour(self, row: RunRow) -> str:
         t = self._theme

@@ -1,32 +1,17 @@
 """The table of episodes: a Qt model over `EpisodeInfo`, sortable by every column."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from PyQt6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
 from PyQt6.QtGui import QBrush, QColor
 from typing_extensions import override
 
 from app.theme import Theme
+from app.widgets.column_table import SORT_ROLE, Column, ColumnTableModel
 from core.data.schema import EpisodeInfo
 
-SORT_ROLE = Qt.ItemDataRole.UserRole
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its title, the text shown, and what it sorts by."""
-
-    title: str
-    text: Callable[[EpisodeInfo], str]
-    key: Callable[[EpisodeInfo], Any]
-    tip: str = ""
-    numeric: bool = False
-
-
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[EpisodeInfo], ...] = (
     Column("#", lambda e: str(e.index), lambda e: e.index, "N of demo_N", numeric=True),
     Column("Result", lambda e: "✔ success" if e.success else "✘ failure", lambda e: e.success, "What the task judged"),
     Column("Length", lambda e: f"{e.duration_s:.1f} s", lambda e: e.duration_s, "Simulated time", numeric=True),
@@ -48,58 +33,17 @@ def local_date(text: str) -> str:
         return text
 
 
-class EpisodeTableModel(QAbstractTableModel):
+class EpisodeTableModel(ColumnTableModel[EpisodeInfo]):
     """Rows of a data set."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._rows: tuple[EpisodeInfo, ...] = ()
-        self._theme = theme
-
-    def set_rows(self, rows: tuple[EpisodeInfo, ...]) -> None:
-        """Show other rows."""
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self.layoutChanged.emit()
-
-    def episode(self, row: int) -> EpisodeInfo:
-        """The episode of a row of this model (not of a sorted view)."""
-        return self._rows[row]
-
-    @override
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008  (Qt's own default)
-        return 0 if parent.isValid() else len(self._rows)
-
-    @override
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    @override
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
-        return COLUMNS[section].tip if role == Qt.ItemDataRole.ToolTipRole else None
+        super().__init__(COLUMNS, theme)
 
     @override
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        episode, column = self._rows[index.row()], COLUMNS[index.column()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return column.text(episode)
-            case Qt.ItemDataRole.UserRole:
-                return column.key(episode)
-            case Qt.ItemDataRole.TextAlignmentRole if column.numeric:
-                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            case Qt.ItemDataRole.ForegroundRole if column.title == "Result":
-                return QBrush(QColor(self._theme.good if episode.success else self._theme.danger))
-        return None
+        if role == Qt.ItemDataRole.ForegroundRole and COLUMNS[index.column()].title == "Result":
+            return QBrush(QColor(self._theme.good if self.row(index.row()).success else self._theme.danger))
+        return super().data(index, role)
 
 
 def sorted_view(model: EpisodeTableModel) -> QSortFilterProxyModel:

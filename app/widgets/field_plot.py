@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 from app.episodes import FieldSeries
-from app.theme import TICK_POINTS, Theme, mono_font
+from app.theme import Theme
 from app.widgets.quiet_plot import QuietPlot
 
 
@@ -45,13 +45,7 @@ class FieldPlot(QWidget):
     def apply_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._theme = theme
-        self.plot.setBackground(theme.plot)
-        for name in ("left", "bottom"):
-            axis = self.plot.getPlotItem().getAxis(name)
-            axis.setPen(pg.mkPen(theme.border))
-            axis.setTextPen(pg.mkPen(theme.muted))
-            axis.setTickFont(mono_font(TICK_POINTS))
-        self.plot.showGrid(x=True, y=True, alpha=theme.grid_alpha)
+        self.plot.apply_theme(theme)
         self._cursor.setPen(pg.mkPen(theme.danger, width=1))
         self._draw()
 

@@ -5,16 +5,15 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtCore import Qt
+from typing_extensions import override
 
-from app.theme import METRICS, TICK_POINTS, Theme, mono_font
-from app.widgets.quiet_plot import QuietPlot
-from app.widgets.readout import Chip, Readout
-from app.widgets.roles import label
+from app.theme import METRICS, Theme
+from app.widgets.hover_card import HoverCard
+from app.widgets.readout import Chip
 
 
-class PlotCard(QWidget):
+class PlotCard(HoverCard):
     """Lines over time. Times are shown relative to the newest sample unless told otherwise."""
 
     def __init__(
@@ -33,60 +32,30 @@ class PlotCard(QWidget):
         self._names, self._dashed, self._decimals = names, dashed, decimals
         self._colours = colours or tuple(range(len(names)))
         self._times, self._values = np.empty(0), np.empty((0, len(names)))
-        self._hover_s: float | None = None
-        self.plot = QuietPlot()
-        self._legend = Readout()
         self._curves: list[pg.PlotDataItem] = [self.plot.plot() for _ in names]
-        self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._limit = pg.InfiniteLine(pos=limit, angle=0) if limit is not None else None
         self._theme: Theme | None = None
         self.plot.getPlotItem().getAxis("bottom").setStyle(showValues=time_axis)
         self._build(title, unit)
 
     def _build(self, title: str, unit: str) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        header = QHBoxLayout()
-        header.setSpacing(METRICS.gap)
-        header.addWidget(label(f"{title}  [{unit}]", "section"))
-        header.addWidget(self._legend, 1)
-        layout.addLayout(header)
-        layout.addWidget(self.plot, 1)
-        self._build_plot()
-
-    def _build_plot(self) -> None:
-        self.plot.setMinimumHeight(METRICS.plot_height)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
+        self._lay_out(f"{title}  [{unit}]", METRICS.plot_height)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.showGrid(x=True, y=True)
         item = self.plot.getPlotItem()
-        item.getAxis("left").setWidth(METRICS.axis_width)
         item.setDownsampling(auto=True, mode="peak")
         item.setClipToView(True)
-        self.plot.addItem(self._cursor, ignoreBounds=True)
-        self._cursor.hide()
         if self._limit is not None:
             self.plot.addItem(self._limit, ignoreBounds=True)
-        self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
-        self.plot.scene().sigMouseHover.connect(self._on_mouse_hover)
 
     def apply_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._theme = theme
-        self.plot.setBackground(theme.plot)
-        for axis in ("left", "bottom"):
-            pen_axis = self.plot.getPlotItem().getAxis(axis)
-            pen_axis.setPen(pg.mkPen(theme.border))
-            pen_axis.setTextPen(pg.mkPen(theme.muted))
-            pen_axis.setTickFont(mono_font(TICK_POINTS))
-        self.plot.showGrid(x=True, y=True, alpha=theme.grid_alpha)
+        self._colour_plot(theme)
         for i, curve in enumerate(self._curves):
             dash = Qt.PenStyle.DashLine if i in self._dashed else Qt.PenStyle.SolidLine
             # a pen of width 1 is drawn by Qt's fast path; wider ones cost ten times as much
             curve.setPen(pg.mkPen(self._colour(i), width=1, style=dash))
-        self._cursor.setPen(pg.mkPen(theme.muted, width=1))
         if self._limit is not None:
             self._limit.setPen(pg.mkPen(theme.disabled, width=1, style=Qt.PenStyle.DotLine))
         self._show_readout()
@@ -104,31 +73,16 @@ class PlotCard(QWidget):
         self.plot.setXRange(-span_s, 0.0, padding=0.0)
         self._show_readout()
 
-    def _on_mouse_hover(self, items: list[object]) -> None:
-        if not items:
-            self._set_hover(None)
-
-    def _on_mouse_moved(self, position: QPointF) -> None:
-        box = self.plot.getPlotItem().vb
-        inside = box.sceneBoundingRect().contains(position)
-        self._set_hover(box.mapSceneToView(position).x() if inside else None)
-
-    def _set_hover(self, time_s: float | None) -> None:
-        self._hover_s = time_s
-        self._cursor.setVisible(time_s is not None)
-        if time_s is not None:
-            self._cursor.setPos(time_s)
-        self._show_readout()
-
     def readout(self) -> np.ndarray:
         """Values (K,) under the mouse, else the newest; NaN without data."""
         if len(self._times) == 0:
             return np.full(len(self._names), np.nan)
         index = len(self._times) - 1
-        if self._hover_s is not None:
-            index = int(np.clip(np.searchsorted(self._times, self._hover_s), 0, index))
+        if self._hover_x is not None:
+            index = int(np.clip(np.searchsorted(self._times, self._hover_x), 0, index))
         return self._values[index]
 
+    @override
     def _show_readout(self) -> None:
         self.plot.show_changes()
         if self._theme is not None:

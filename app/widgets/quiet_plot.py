@@ -1,7 +1,12 @@
 """A pyqtgraph plot that is painted together with the rest of its window."""
 
+# pyqtgraph adds methods to classes at run time, which its annotations do not tell
+# pyright: reportOptionalMemberAccess=false, reportCallIssue=false
+
 import pyqtgraph as pg
 from PyQt6.QtWidgets import QGraphicsView
+
+from app.theme import TICK_POINTS, Theme, mono_font
 
 
 class QuietPlot(pg.PlotWidget):
@@ -21,3 +26,13 @@ class QuietPlot(pg.PlotWidget):
         viewport = self.viewport()
         assert viewport is not None
         viewport.update()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme: background, axes and grid."""
+        self.setBackground(theme.plot)
+        for name in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(pg.mkPen(theme.border))
+            axis.setTextPen(pg.mkPen(theme.muted))
+            axis.setTickFont(mono_font(TICK_POINTS))
+        self.showGrid(x=True, y=True, alpha=theme.grid_alpha)
