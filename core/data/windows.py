@@ -45,15 +45,15 @@ def read_recording(
     uuids: Sequence[str] | None = None,
     teleoperated: int | None = None,
 ) -> Recording:
-    """Episodes of a data set in memory: the first ones, or exactly those with some uuids, in that order.
+    """Episodes of a data set in memory: so many of them, or exactly those with some uuids, in that order.
 
     teleoperated: so many of them by a person, the others by a planner (paper: 50 and heuristics, B49, B50); None: as
     they come. Only successes by default, as in the paper (B53). Raises DatasetError when there are too few.
     """
-    first = uuids is None
-    chosen = (
-        first_episodes(dataset, episodes, successes_only, teleoperated) if first else _episodes_with(dataset, uuids)
-    )
+    if uuids is None:
+        chosen = choose_episodes(dataset, episodes, successes_only, teleoperated)
+    else:
+        chosen = _episodes_with(dataset, uuids)
     spec = dataset.spec
     names = [f"obs/{name}" for name in spec.observation_sizes]
     observations, actions = [], []
@@ -70,10 +70,14 @@ def read_recording(
     )
 
 
-def first_episodes(
+def choose_episodes(
     dataset: Dataset, count: int | None, successes_only: bool, teleoperated: int | None = None
 ) -> list[Episode]:
-    """The first episodes that can be learned from; None: all. Raises DatasetError when there are not so many."""
+    """Episodes that can be learned from, those with the smallest seeds, in the data set's order; None: all.
+
+    The first ones of a file would be the quick ones: many worlds record at once, and short episodes end first. Smaller
+    numbers are subsets of larger ones. Raises DatasetError when there are not so many.
+    """
     chosen = [e for e in dataset if (e.info.success or not successes_only) and e.info.num_samples > 0]
     what = "successful episodes" if successes_only else "episodes"
     if teleoperated is not None:
@@ -84,13 +88,20 @@ def first_episodes(
                 f"{teleoperated} are needed: teleoperate more, or merge a data set that has them"
             )
         left_out = {id(e) for e in people[teleoperated:]}
-        mixed = [e for e in chosen if id(e) not in left_out]
-        # people first, so that a smaller number of episodes keeps them
-        chosen = sorted(mixed, key=lambda e: e.info.source not in TELEOPERATED_SOURCES)
+        chosen = [e for e in chosen if id(e) not in left_out]
     if not chosen or (count is not None and len(chosen) < count):
         remedy = "collect more" + (", or learn from failed ones too (--no-successes-only)" if successes_only else "")
         raise DatasetError(f"{dataset.path} has {len(chosen)} {what}, {count or 1} are needed: {remedy}")
-    return chosen[:count]
+    return _smallest_seeds(chosen, count, people_first=teleoperated is not None)
+
+
+def _smallest_seeds(episodes: list[Episode], count: int | None, people_first: bool) -> list[Episode]:
+    def rank(index: int) -> tuple[bool, int]:
+        info = episodes[index].info
+        return people_first and info.source not in TELEOPERATED_SOURCES, info.seed
+
+    chosen = sorted(range(len(episodes)), key=rank)[:count]
+    return [episodes[index] for index in sorted(chosen)]
 
 
 def _episodes_with(dataset: Dataset, uuids: Sequence[str]) -> list[Episode]:

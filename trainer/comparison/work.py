@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.dataset import Dataset
-from core.data.windows import first_episodes
+from core.data.windows import choose_episodes
 from trainer.comparison.plan import Plan, Step, make_plan, step_config
 from trainer.jobs import evaluate, finetune, pretrain
 from trainer.jobs.compare import Config
@@ -38,7 +38,7 @@ def check_dataset(config: Config, plan: Plan) -> None:
     needed = [step.row.demonstrations for step in plan.steps if step.kind == "pretrain"]
     if needed and config.dataset is not None:
         successes_only = pretrain.PRESETS[config.pretrain_preset].successes_only
-        first_episodes(Dataset(config.dataset), max(needed), successes_only)
+        choose_episodes(Dataset(config.dataset), max(needed), successes_only)
 
 
 class Work:

@@ -36,9 +36,9 @@ class Config:
     sweep: Literal["none", "demonstrations", "curriculum"] = "none"
     "demonstrations: pre-trained and fine-tuned for each of counts; curriculum: at the widest starts (dit, direct, led)"
     counts: tuple[int, ...] = (10, 20, 50, 100, 200, 1000)
-    "numbers of demonstrations of the sweep, the first ones of the data set"
+    "numbers of demonstrations of the sweep, those with the smallest seeds"
     demonstrations: int = 50
-    "so many demonstrations to learn from without a sweep, the first ones of the data set"
+    "so many demonstrations to learn from without a sweep, those with the smallest seeds"
     use: tuple[str, ...] = ()
     "NAME=PATH of planners that exist already; names are those of rows, in a sweep those of its table: dit-50, dppo-50"
     pretrain_preset: str = "quick"

@@ -62,6 +62,16 @@ def test_that_a_recording_holds_the_blocks_in_order(tmp_path):
         read_recording(Dataset(tmp_path / "d.hdf5"), 3)
 
 
+def test_that_fewer_episodes_are_those_with_the_smallest_seeds_and_not_the_quick_ones_that_ended_first(tmp_path):
+    with DatasetWriter.open(tmp_path / "d.hdf5", make_spec(), create=True) as writer:
+        for seed, samples in ((3, 4), (0, 9), (2, 11), (1, 30)):
+            record(writer, samples, seed=seed)
+    dataset = Dataset(tmp_path / "d.hdf5")
+    assert read_recording(dataset, 2).lengths.tolist() == [9, 30]
+    assert read_recording(dataset, 3).lengths.tolist() == [9, 11, 30]
+    assert read_recording(dataset, 4).lengths.tolist() == read_recording(dataset).lengths.tolist() == [4, 9, 11, 30]
+
+
 def test_that_teleoperated_demonstrations_are_mixed_with_the_planners_in_the_number_asked_for(tmp_path):
     with DatasetWriter.open(tmp_path / "d.hdf5", make_spec(), create=True) as writer:
         for seed, source in enumerate(("heuristic", "vr", "heuristic", "keyboard", "vr", "heuristic")):
@@ -71,8 +81,8 @@ def test_that_teleoperated_demonstrations_are_mixed_with_the_planners_in_the_num
     def sources(**options) -> list[str]:
         return [info.source for info in read_recording(dataset, **options).infos]
 
-    assert sources(teleoperated=2) == ["vr", "keyboard", *["heuristic"] * 3]
-    assert sources(teleoperated=2, episodes=3) == ["vr", "keyboard", "heuristic"]
+    assert sources(teleoperated=2) == ["heuristic", "vr", "heuristic", "keyboard", "heuristic"]
+    assert sources(teleoperated=2, episodes=3) == ["heuristic", "vr", "keyboard"]
     assert sources(teleoperated=0) == ["heuristic"] * 3
     assert sources() == ["heuristic", "vr", "heuristic", "keyboard", "vr", "heuristic"]
     with pytest.raises(DatasetError, match=r"has 3 successful episodes by a person .* 4 are needed"):
