@@ -61,7 +61,7 @@ def test_that_a_dead_window_leaves_a_standing_robot(robot):
     robot.session.receive(Hello("client"))
     robot.session.receive(Heartbeat())
     robot.run(2.0)
-    robot.session.pulse._last_s = 0.0  # type: ignore[assignment]  # the last heartbeat is long ago
+    robot.session.heartbeat._last_s = 0.0  # type: ignore[assignment]  # the last heartbeat is long ago
     held = robot.run(8.0)
     assert held[0].hold_reason == "no heartbeat"
     assert all(t.base_pose_w[2] > 0.58 for t in held)

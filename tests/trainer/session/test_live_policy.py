@@ -35,7 +35,6 @@ from trainer.session.messages import (
     WorkerEvent,
 )
 from trainer.session.planner_link import PlannerProcess
-from trainer.session.policy import PolicySeat
 
 SCRIPT = Path(__file__).parent / "scripted_planner.py"
 CONFIG = PlannerConfig(
@@ -69,21 +68,22 @@ class Desk:
         self.folder = folder
         self.events: list[WorkerEvent] = []
         self.time_s = 0.0
-        self.session = LiveSession(self.events.append, now=lambda: self.time_s, sleep=lambda _: None)
+        self.session = LiveSession(
+            self.events.append, now=lambda: self.time_s, sleep=lambda _: None, make_link=self._make_link
+        )
         self.links: list[PlannerProcess] = []
+        self.command: dict[str, tuple[str, ...]] = {}
+
+    def _make_link(self, *arguments) -> PlannerProcess:
+        self.links.append(PlannerProcess(*arguments, **self.command))
+        return self.links[-1]
 
     def scripted(self, mode: str) -> "Desk":
         """Planner processes are those of scripted_planner.py."""
         self.mode(mode)
         environment_path = os.pathsep.join((str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")))
         os.environ["PYTHONPATH"] = environment_path
-        command = (sys.executable, str(SCRIPT), str(self.folder))
-
-        def make(*arguments) -> PlannerProcess:
-            self.links.append(PlannerProcess(*arguments, command=command))
-            return self.links[-1]
-
-        self.session.policy = PolicySeat(self.events.append, self.session.now, make)
+        self.command = {"command": (sys.executable, str(SCRIPT), str(self.folder))}
         return self
 
     def mode(self, mode: str) -> None:

@@ -7,7 +7,7 @@ from core.backends.fake import FakeBackend
 from core.clock import Rate
 from core.control.stop import StopLevel
 from core.types import CONTROL_PERIOD_S
-from trainer.session import live
+from trainer.session import parts
 from trainer.session.live import LiveSession
 from trainer.session.messages import (
     Configure,
@@ -91,7 +91,7 @@ class Desk:
             self.robots.append(FakeT1(task.scene(), clock))
             return self.robots[-1]
 
-        monkeypatch.setattr(live, "make_backend", make)
+        monkeypatch.setattr(parts, "make_backend", make)
         self.events: list[WorkerEvent] = []
         self.session = LiveSession(self.events.append, load=lambda *_: PoseHolder(), now=clock.now, sleep=clock.sleep)
         self.session.receive(Hello("client"))

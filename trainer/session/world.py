@@ -1,0 +1,64 @@
+"""Everything that is built for one task on one backend."""
+
+from collections.abc import Callable, Sequence
+
+from core.backends.base import Backend, LiveBackend
+from core.control.safety import SafetyFilter, SafetyLimits
+from core.control.stop import StopLatch
+from core.planners.base import Source
+from core.rollout import Controller, EpisodeEnd, Observer, Rollout
+from core.tasks.base import Task
+from core.tasks.scene import Scene
+from trainer.session.messages import WorkerEvent
+from trainer.session.recorder import LiveRecorder
+from trainer.session.telemetry import FootMeter, Tally
+
+
+class World:
+    """The robot in its scene, the loop that steps it, and who looks on."""
+
+    def __init__(
+        self,
+        task: Task,
+        backend: Backend,
+        source: Source,
+        limits: SafetyLimits,
+        controller: Controller,
+        emit: Callable[[WorkerEvent], None],
+        next_seed: Callable[[], int | None],
+        episode_ended: Callable[[EpisodeEnd], None],
+        observers: Sequence[Observer],
+        stop: StopLatch,
+        hold: Callable[[], str],
+        now: Callable[[], float],
+    ) -> None:
+        self.task = task
+        self.backend = backend
+        self.robot = backend if isinstance(backend, LiveBackend) else None
+        self.description = backend.describe()
+        self.scene: Scene = task.scene()
+        self.usual_time_limit_s = task.time_limit_s
+        self.tally = Tally()
+        self.foot = FootMeter()
+        self.recorder = LiveRecorder(task, emit)
+        self.controller = controller
+        watching = (self.tally, self.recorder, *observers, _EndReporter(episode_ended))
+        self.rollout = Rollout(
+            task, backend, source, SafetyFilter(limits), controller, next_seed, watching, stop, hold, now
+        )
+
+    def close(self) -> None:
+        """Release the recorder's thread and the simulator's."""
+        self.recorder.close()
+        self.backend.close()
+
+
+class _EndReporter(Observer):
+    """Tells that an episode ended."""
+
+    def __init__(self, tell: Callable[[EpisodeEnd], None]) -> None:
+        self._tell = tell
+
+    def episode_ended(self, end: EpisodeEnd) -> None:
+        """Pass it on."""
+        self._tell(end)
