@@ -1,7 +1,9 @@
 """Demonstrations from many worlds at once: seeds, counting, and the loop of `refine-dp collect`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
@@ -48,24 +50,38 @@ class Seeds:
         self.missing -= kept
 
 
-def collect(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
-    """Record until the data set has enough, or until told to stop. Returns whether it has enough."""
+@dataclass(frozen=True)
+class Place:
+    """What is recorded from and to."""
 
+    task: Task
+    backend: Backend
+    writer: DatasetWriter
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Place]:
+    """The worlds and the data set of a collection. Raises DatasetError for a data set that cannot take the episodes."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     task = make_task(config.task, min(config.worlds, config.episodes))
     backend = make_backend(config.backend, task)
-    spec = dataset_spec(task, backend.describe(), software_version())
     try:
+        spec = dataset_spec(task, backend.describe(), software_version())
         with DatasetWriter.open(config.dataset, spec, create=True) as writer:
-            _drop_recovered(writer, config.source)
-            done, taken = _there(config)
-            seeds = Seeds(config.seed, config.episodes - done, taken)
-            if seeds.missing <= 0:
-                print(f"{config.dataset} has {done} such episodes already: nothing to do")
-                return True
-            _record(config, run, task, backend, writer, seeds, done, stop_requested)
+            yield Place(task, backend, writer)
     finally:
         backend.close()
+
+
+def collect(config: Config, run: Run, place: Place, stop_requested: Callable[[], bool]) -> bool:
+    """Record until the data set has enough, or until told to stop. Returns whether it has enough."""
+    _drop_recovered(place.writer, config.source)
+    done, taken = _there(config)
+    seeds = Seeds(config.seed, config.episodes - done, taken)
+    if seeds.missing <= 0:
+        print(f"{config.dataset} has {done} such episodes already: nothing to do")
+        return True
+    _record(config, run, place, seeds, done, stop_requested)
     return seeds.missing <= 0
 
 
@@ -85,16 +101,16 @@ def _there(config: Config) -> tuple[int, set[int]]:
 
 
 def _record(
-    config: Config, run: Run, task: Task, backend: Backend, writer: DatasetWriter, seeds: Seeds, done: int,
-    stop_requested: Callable[[], bool],
-) -> None:  # fmt: skip
+    config: Config, run: Run, place: Place, seeds: Seeds, done: int, stop_requested: Callable[[], bool]
+) -> None:
+    task, writer = place.task, place.writer
     source = make_heuristic(task, config.safety)
     controller = load_controller(config.controller, config.backend, task.num_worlds)
     safety = SafetyFilter(safety_limits(config.safety))
     recorder = BatchRecorder(writer, task, source.name, config.success_only)
     with EpisodeProgress(f"collect {config.task}", config.episodes, done) as progress:
         counter = Counter(recorder, seeds, progress, run)
-        rollout = Rollout(task, backend, source, safety, controller, seeds.next, (recorder, counter))
+        rollout = Rollout(task, place.backend, source, safety, controller, seeds.next, (recorder, counter))
         rollout.begin()
         while bool(rollout.active.any()) and not stop_requested():
             rollout.step()

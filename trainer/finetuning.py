@@ -59,7 +59,7 @@ def finetune(config: Config, run: Run, stop_requested: Callable[[], bool], resum
     Raises CollapseError or FloatingPointError when the training goes wrong; the best planner so far is kept.
     """
     use_processor(config.threads)
-    if not resumed:
+    if not (run.checkpoints / START_FILE).with_suffix(".json").is_file():  # the last file that is written
         _keep_start(config, run)
     stored = load_planner(run.checkpoints / START_FILE)
     job = Finetuning(config, run, stored)

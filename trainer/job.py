@@ -14,12 +14,21 @@ StopRequested = Callable[[], bool]
 EXIT_STOPPED = 130
 
 
-def open_run(job: str, config: ConfigT, runs: Path, seed: int, resume: Path | None = None) -> tuple[Run, ConfigT]:
+def open_run(
+    job: str,
+    config: ConfigT,
+    runs: Path,
+    seed: int,
+    resume: Path | None = None,
+    check: Callable[[ConfigT], object] = lambda config: None,
+) -> tuple[Run, ConfigT]:
     """A new run folder below `runs` with this config; or the folder `resume`, with the config that it was begun with.
 
+    `check` looks at the inputs of a new run and raises for those that cannot be used: then no folder is made.
     Raises RunError for a folder that is no run, is a run of another job, or is still at work.
     """
     if resume is None:
+        check(config)
         return Run.create(runs, job, config, seed), config
     run = Run.open(resume)
     _check_resumable(run, job)

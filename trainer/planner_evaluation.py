@@ -94,13 +94,25 @@ class Question:
         return f"yes, above {100 * self.threshold:g} %" if first else f"no, below {100 * self.threshold:g} %"
 
 
+def check_inputs(config: Config) -> None:
+    """Before there is a run folder. Raises ValueError or CheckpointError for planners that cannot be measured."""
+    task = build_task(config.task, 1, start_share(config.start_scale))
+    for path in planners_of(config):
+        load_source(replace(config, checkpoint=path), task)
+    for output in (config.json, config.report):
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
+
+
+def planners_of(config: Config) -> tuple[Path | None, ...]:
+    """Files or run folders of one planner or two; None is the heuristic."""
+    return (config.checkpoint,) if config.against is None else (config.checkpoint, config.against)
+
+
 def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
     """Run the episodes, print and write the result. Returns whether all were run, or the question was decided."""
     torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     started_s = time.monotonic()
-    for path in (config.json, config.report):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
     sides = open_sides(config)
     question = Question(config, [side.label for side in sides]) if config.until_decided else None
     try:
@@ -125,7 +137,7 @@ def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -
 
 def open_sides(config: Config) -> list[Side]:
     """The planners, each in worlds of its own."""
-    paths = [config.checkpoint] if config.against is None else [config.checkpoint, config.against]
+    paths = planners_of(config)
     names = _labels(paths)
     return [open_side(replace(config, checkpoint=path), name) for path, name in zip(paths, names)]
 

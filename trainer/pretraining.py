@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.data.dataset import Dataset
-from core.data.windows import make_windows, read_recording, split_episodes
+from core.data.windows import choose_episodes, make_windows, read_recording, split_episodes
 from core.policy.batches import WindowTensors, fit_normalizers
 from core.policy.build import build_planner
 from core.policy.checkpoint import save_planner
@@ -52,6 +52,23 @@ class Lesson:
     "about the data, for the checkpoint"
 
 
+def check_inputs(config: Config) -> None:
+    """Before there is a run folder. Raises ValueError or DatasetError for what cannot be learned from."""
+    if config.dataset is None:
+        raise ValueError("a data set is needed: --dataset PATH (or --resume RUN to go on with a stopped run)")
+    pick_device(config.device)
+    dataset = Dataset(config.dataset)
+    layout = PlannerLayout.of_dataset(dataset.spec)
+    if config.planner.executed_steps > layout.action_chunk:
+        raise ValueError(
+            f"planner.executed_steps must not be above {layout.action_chunk}, the commands of a chunk, got "
+            f"{config.planner.executed_steps}"
+        )
+    if config.evaluate_episodes:
+        layout.check_fits(PlannerLayout.of_task(make_task(layout.task, 1)), "the task of today")
+    choose_episodes(dataset, config.episodes, config.successes_only, config.teleoperated)
+
+
 def pretrain(config: Config, run: Run, stop_requested: Callable[[], bool], resumed: bool = False) -> bool:
     """Train until all steps are taken or told to stop. Returns whether all were taken."""
     use_processor(config.threads)
@@ -70,7 +87,7 @@ def prepare(config: Config, run: Run, device: torch.device, resumed: bool) -> Le
     assert config.dataset is not None
     dataset = Dataset(config.dataset)
     listed = run.path / DATA_FILE
-    uuids = json.loads(listed.read_text()) if resumed else None
+    uuids = json.loads(listed.read_text()) if resumed and listed.is_file() else None
     recording = read_recording(dataset, config.episodes, config.successes_only, uuids, config.teleoperated)
     write_atomically(listed, json.dumps([info.uuid for info in recording.infos]))
     layout = PlannerLayout.of_dataset(recording.spec)
@@ -138,8 +155,14 @@ class Pretraining:
         save_planner(path, self.learner.averaged, self.config.planner, training)
 
     def load(self) -> None:
-        """Go on from the training state. Raises CheckpointError."""
-        tensors, metadata = load_checkpoint(self.run.checkpoints / TRAINING_FILE, self._layout())
+        """Go on from the training state; from the start when the run was killed before there was one.
+
+        Raises CheckpointError.
+        """
+        path = self.run.checkpoints / TRAINING_FILE
+        if not path.is_file():
+            return
+        tensors, metadata = load_checkpoint(path, self._layout())
         self.learner.load_state_dict(tensors)
         self._spent_s, self.evaluations = metadata["wall_s"], metadata["evaluations"]
 

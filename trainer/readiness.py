@@ -14,6 +14,7 @@ from core.data.check import check
 from core.data.dataset import Dataset
 from core.data.errors import DatasetError
 from core.policy.checkpoint import PlannerCheckpoint, load_planner
+from core.policy.chunks import ChunkPlayer
 from core.policy.layout import LayoutError, PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.statistics import wilson_interval
@@ -77,6 +78,19 @@ def inspect(config: Config) -> tuple[Line, ...]:
 def is_ready(lines: tuple[Line, ...]) -> bool:
     """Whether nothing speaks against it."""
     return all(line.level != "bad" for line in lines)
+
+
+def check_inputs(config: Config) -> None:
+    """Before there is a run folder of finetune. Raises ValueError or CheckpointError for what cannot be fine-tuned."""
+    if config.checkpoint is None:
+        raise ValueError("a planner is needed: --checkpoint PATH (or --resume RUN to go on with a stopped run)")
+    stored = load_planner(planner_path(config.checkpoint))
+    chain, played = make_chain(stored, config)
+    task = build_task(stored.planner.layout.task, 1, start_share(config.start_scale))
+    stored.planner.layout.check_fits(PlannerLayout.of_task(task), "the task of today")
+    ChunkPlayer(chain.planner, task, played.executed_steps)
+    if config.require_ready:
+        require_ready(config)
 
 
 def require_ready(config: Config) -> None:

@@ -15,7 +15,7 @@ from core.data.dataset import Dataset
 from core.data.episodes import DatasetWriter
 from core.data.schema import EpisodeStart
 from core.tasks.box_pickup import BoxPickup
-from trainer.collecting import Seeds, collect
+from trainer.collecting import Seeds, collect, opened
 from trainer.jobs.collect import Config, main
 from trainer.runs import Run, list_runs
 
@@ -65,7 +65,8 @@ def test_that_the_same_command_with_more_episodes_adds_only_those(tmp_path, caps
 def test_that_a_stopped_collection_resumes_to_the_same_episodes(tmp_path):
     calls = iter(range(10_000))
     run = Run.create(tmp_path / "runs", "collect", config(tmp_path), 0)
-    assert not collect(config(tmp_path), run, lambda: next(calls) > 80)  # in the middle of the second round
+    with opened(config(tmp_path)) as place:
+        assert not collect(config(tmp_path), run, place, lambda: next(calls) > 80)  # in the middle of the second round
     run.close()
     path = tmp_path / "d.hdf5"
     assert 0 < len(Dataset(path)) < 5
@@ -93,7 +94,9 @@ def test_that_what_a_killed_collection_left_open_is_run_again(tmp_path, capsys):
 def test_that_success_only_keeps_no_failure(tmp_path):
     calls = iter(range(10_000))
     run = Run.create(tmp_path / "runs", "collect", config(tmp_path), 0)
-    assert not collect(config(tmp_path, success_only=True), run, lambda: next(calls) > 150)
+    asked = config(tmp_path, success_only=True)
+    with opened(asked) as place:
+        assert not collect(asked, run, place, lambda: next(calls) > 150)
     trials = [event for event in run.events() if event["kind"] == "episode"]
     run.close()
     assert len(trials) >= 6

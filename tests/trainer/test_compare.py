@@ -12,6 +12,7 @@ import trainer.collecting
 import trainer.jobs.collect
 import trainer.policy_evaluation
 import trainer.pretraining
+from core.data.errors import DatasetError
 from core.policy.config import DitConfig, LearnerConfig, MlpConfig, PlannerConfig, SamplerConfig
 from core.rl.finetune_config import DppoConfig
 from core.tasks.box_pickup import BoxPickup
@@ -147,12 +148,25 @@ def test_that_a_collapsed_fine_tuning_is_measured_with_its_best_planner(dataset,
     assert row["note"].startswith("CollapseError: the policy moved")
 
 
-def test_that_a_mistake_leaves_a_failed_run_that_can_go_on(dataset, tmp_path, capsys):
-    with pytest.raises(Exception, match="has 4"):
+def test_that_too_few_demonstrations_are_told_before_there_is_a_run(dataset, tmp_path):
+    with pytest.raises(DatasetError, match="has 4 episodes, 9 are needed"):
         job.main(config(dataset, tmp_path, rows=("dit",), demonstrations=9))
+    assert list_runs(tmp_path / "runs") == []
+
+
+def test_that_an_error_leaves_a_failed_run_that_can_go_on(dataset, tmp_path, capsys, monkeypatch):
+    def full(config):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "main", full)
+        with pytest.raises(OSError, match="No space left"):
+            job.main(config(dataset, tmp_path, rows=("mlp",)))
     run = only_run(tmp_path)
     assert run.read_status().state == "failed"
     assert "what is done is kept" in capsys.readouterr().out
+
+    assert job.main(job.Config(resume=run.path)) == 0
 
 
 def test_that_the_curriculum_is_compared_at_the_widest_starts(dataset, tmp_path):

@@ -65,10 +65,24 @@ def complain(arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         ("finetune --checkpoint missing.safetensors", "no checkpoint at missing.safetensors; give a .safetensors"),
         ("finetune --checkpoint {stopped}", "holds no planner.safetensors; give a run folder of pretrain or finetune"),
         ("finetune --checkpoint notes.hdf5", "notes.hdf5 is not a checkpoint of this program"),
+        ("finetune --checkpoint {planner} --method mlp-ft", "mlp-ft cannot fine-tune this planner (DiffusionPlanner)"),
+        ("finetune --checkpoint {planner} --executed-steps 13", "between 1 and the chunk of 12, got 13"),
+        ("finetune --checkpoint {planner} --device tpu", "device 'tpu' is unknown; known: auto, cpu, cuda"),
         ("finetune --resume {stopped}", "is a run of pretrain, finetune cannot go on with it"),
         ("evaluate --checkpoint missing.safetensors --backend fake", "no checkpoint at missing.safetensors"),
+        ("evaluate --backend fake --against missing.safetensors", "no checkpoint at missing.safetensors"),
+        ("evaluate --checkpoint {planner} --backend fake --sampler ddim --sampling-steps 7", "divide"),
         ("evaluate --checkpoint {controller} --backend fake", "a 'planner' of version 1 is needed; give the planner"),
         ("evaluate --episodes 1 --backend fake --json notes.hdf5/a/result.json", "notes.hdf5/a: Not a directory"),
+        ("compare", "a data set is needed to pre-train dit"),
+        ("compare --dataset missing.hdf5", "no data set at missing.hdf5"),
+        ("compare --dataset notes.hdf5", "notes.hdf5 cannot be read as HDF5"),
+        ("compare --rows dit --use dit=missing", "missing does not exist; give a planner (.safetensors) or a run"),
+        ("compare --rows dit --use dit={stopped}", "holds no planner.safetensors"),
+        ("compare --rows dit --use dit={controller}", "a 'planner' of version 1 is needed"),
+        ("compare --from-json missing", "missing: No such file or directory"),
+        ("export --checkpoint missing.safetensors", "no checkpoint at missing.safetensors"),
+        ("pack --checkpoint missing.safetensors --out a.safetensors --dataset b.hdf5", "no checkpoint at missing"),
         ("evaluate-controller --runs missing", "missing has no controller.safetensors"),
         ("evaluate-controller --shipped missing --no-baselines", "nothing to measure: missing holds no controller"),
         ("train-controller upper --resume {stopped}", "is a run of pretrain, train-upper cannot go on with it"),
@@ -76,13 +90,14 @@ def complain(arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
 )
 def test_that_wrong_input_is_told_with_what_is_there_and_what_to_do(folder, capsys, arguments, message):
     controller = Path(cli.__file__).parent.parent / "assets/controllers/upper.safetensors"
-    places = {"folder": folder.path, "stopped": folder.stopped, "controller": controller}
+    planner = controller.parents[1] / "planners/box_pickup/pretrained.safetensors"
+    places = {"folder": folder.path, "stopped": folder.stopped, "controller": controller, "planner": planner}
     status, error = complain(arguments.format(**places), capsys)
     assert status == 1
     assert message.format(**places) in error
     assert "Errno" not in error
     assert "Traceback" not in error
-    assert all(run.read_status().state in ("failed", "stopped") for run in list_runs(folder.path / "runs"))
+    assert [run.path for run in list_runs(folder.path / "runs")] == [folder.stopped]  # no failed run is left behind
 
 
 @pytest.mark.parametrize(

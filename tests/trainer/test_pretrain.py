@@ -147,7 +147,17 @@ def test_that_mistakes_are_named(dataset, tmp_path):
         job.main(job.Config(runs=tmp_path / "none"))
     with pytest.raises(DatasetError, match="has 0 successful episodes, 1 are needed"):
         job.main(config(dataset, successes_only=True))
-    assert only_run(dataset).read_status().state == "failed"
+    with pytest.raises(ValueError, match=r"planner\.executed_steps must not be above 12"):
+        job.main(config(dataset, planner=replace(PLANNER, executed_steps=13)))
+    assert list_runs(dataset.parent / "runs") == []
+
+
+def test_that_a_run_that_was_killed_at_once_begins_anew_when_it_is_resumed(dataset):
+    asked = config(dataset, evaluate_episodes=0)
+    run = Run.create(asked.runs, "pretrain", asked, 0)
+    run.status("stopped")
+    assert job.main(job.Config(resume=run.path)) == 0
+    assert load_planner(run.path / "planner.safetensors").training["steps"] == 20
 
 
 def test_that_presets_are_defaults_that_options_change(dataset, monkeypatch):

@@ -9,10 +9,14 @@ from typing import Any
 
 from core.data.dataset import Dataset
 from core.data.windows import choose_episodes
+from core.policy.checkpoint import planner_layout
+from core.policy.layout import PlannerLayout
+from core.tasks.catalogue import make_task
 from trainer.comparison.plan import Plan, Step, make_plan, step_config
+from trainer.compute import pick_device
 from trainer.jobs import evaluate, finetune, pretrain
 from trainer.jobs.compare import Config
-from trainer.planner_files import PLANNER_FILE
+from trainer.planner_files import PLANNER_FILE, planner_path
 from trainer.progress import format_duration
 from trainer.runs import Run, list_runs
 
@@ -26,15 +30,20 @@ def compare_job(config: Config, run: Run, stop_requested: Callable[[], bool]) ->
     from trainer.comparison.outputs import write_outputs
 
     plan = make_plan(config)
-    check_dataset(config, plan)
     if not Work(config, run, plan).run(stop_requested):
         return False
     write_outputs(config, run, plan)
     return True
 
 
-def check_dataset(config: Config, plan: Plan) -> None:
-    """Whether there are enough demonstrations, before hours are spent. Raises DatasetError."""
+def check_inputs(config: Config) -> None:
+    """Before there is a run folder: whether planners that are given are planners of this task, and whether there are
+    enough demonstrations. Raises ValueError, CheckpointError or DatasetError."""
+    plan = make_plan(config)
+    pick_device(config.device)
+    task = PlannerLayout.of_task(make_task(config.task, 1))
+    for path in plan.given.values():
+        planner_layout(planner_path(path)).check_fits(task, f"task {config.task!r} ({path})")
     needed = [step.row.demonstrations for step in plan.steps if step.kind == "pretrain"]
     if needed and config.dataset is not None:
         successes_only = pretrain.PRESETS[config.pretrain_preset].successes_only

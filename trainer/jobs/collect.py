@@ -54,8 +54,9 @@ PRESETS: dict[str, Config] = {
 
 def main(config: Config) -> int:
     """Run the job in a run folder of its own. Returns 0 when all is recorded, 130 when it was stopped before."""
-    from trainer.collecting import collect
+    from trainer.collecting import collect, opened
     from trainer.job import open_run, work_in
 
-    run, config = open_run("collect", config, config.runs, config.seed)
-    return work_in(run, lambda stop: collect(config, run, stop), "the same command goes on from here")
+    with opened(config) as place:  # before there is a run folder: a data set that cannot be used leaves none behind
+        run, config = open_run("collect", config, config.runs, config.seed)
+        return work_in(run, lambda stop: collect(config, run, place, stop), "the same command goes on from here")

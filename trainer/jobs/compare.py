@@ -115,16 +115,13 @@ PRESETS: dict[str, Config] = {
 def main(config: Config) -> int:
     """Train, measure, write. Returns 0, or 130 when it was stopped before the end."""
     from trainer.comparison.outputs import rebuild
-    from trainer.comparison.plan import make_plan
-    from trainer.comparison.work import compare_job
+    from trainer.comparison.work import check_inputs, compare_job
     from trainer.job import open_run, resume_hint, work_in
 
     if config.from_json is not None:
         rebuild(config.from_json, config.report)
         return 0
-    if config.resume is None:
-        make_plan(config)  # mistakes are told before there is a run folder
-    run, config = open_run("compare", config, config.runs, config.training_seed, config.resume)
+    run, config = open_run("compare", config, config.runs, config.training_seed, config.resume, check_inputs)
     hint = resume_hint("compare", run)
     try:
         return work_in(run, lambda stop: compare_job(config, run, stop), hint)

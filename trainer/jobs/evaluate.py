@@ -93,7 +93,7 @@ PRESETS: dict[str, Config] = {"quick": Config(episodes=100), "paper": Config(epi
 def main(config: Config) -> int:
     """Run, print, and write the files. Returns 0, or 130 when it was stopped before all episodes were run."""
     from trainer.job import open_run, work_in
-    from trainer.planner_evaluation import evaluate_job
+    from trainer.planner_evaluation import check_inputs, evaluate_job
 
-    run, config = open_run("evaluate", config, config.runs, config.seed)
+    run, config = open_run("evaluate", config, config.runs, config.seed, check=check_inputs)
     return work_in(run, lambda stop: evaluate_job(config, run, stop))

@@ -75,7 +75,7 @@ def main(config: Config) -> int:
     """Measure, write JSON and table. Returns 0, or 130 when it was stopped before all rows were measured."""
     from trainer.job import open_run, work_in
 
-    run, config = open_run("evaluate-controller", config, config.folder, config.seed)
+    run, config = open_run("evaluate-controller", config, config.folder, config.seed, check=rows)
     return work_in(run, lambda stop: measure(config, run, stop), "rows that were measured are kept")
 
 
@@ -91,7 +91,7 @@ class Row:
 
 
 def rows(config: Config) -> list[Row]:
-    """Every row that the options name."""
+    """Every row that the options name. Raises ValueError when there is none, CheckpointError for a run without one."""
     legs = [
         Row("legs", entry.key, {"label": entry.label, **entry.about}, partial(measure_legs, entry, config))
         for entry in leg_entries(config)
@@ -100,6 +100,8 @@ def rows(config: Config) -> list[Row]:
         Row("arms", entry.key, {"label": entry.label, **entry.about}, partial(measure_arms, entry.make, config))
         for entry in arm_entries(config)
     ]
+    if not legs + arms:
+        raise ValueError(f"nothing to measure: {config.shipped} holds no controller; name runs, or allow the baselines")
     return legs + arms
 
 
@@ -111,8 +113,6 @@ def measure(config: Config, run: Run, stop_requested: Callable[[], bool]) -> boo
 
     torch.set_num_threads(1)
     stored, asked = _load(config.json_path), rows(config)
-    if not asked:
-        raise ValueError(f"nothing to measure: {config.shipped} holds no controller; name runs, or allow the baselines")
     for done, row in enumerate(asked):
         run.event("progress", done=done, total=len(asked), text=f"{row.part}: {row.about['label']}")
         if stop_requested():

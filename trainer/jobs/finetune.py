@@ -106,15 +106,10 @@ def main(config: Config) -> int:
     from core.rl.guard import CollapseError
     from trainer.finetuning import finetune
     from trainer.job import open_run, resume_hint, work_in
+    from trainer.readiness import check_inputs
 
     resumed = config.resume is not None
-    if config.require_ready and not resumed:
-        from trainer.readiness import require_ready
-
-        require_ready(config)
-    if not resumed and config.checkpoint is None:
-        raise ValueError("a planner is needed: --checkpoint PATH (or --resume RUN to go on with a stopped run)")
-    run, config = open_run("finetune", config, config.runs, config.seed, config.resume)
+    run, config = open_run("finetune", config, config.runs, config.seed, config.resume, check_inputs)
     try:
         return work_in(run, lambda stop: finetune(config, run, stop, resumed), resume_hint("finetune", run))
     except (CollapseError, FloatingPointError) as error:

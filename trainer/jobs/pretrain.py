@@ -84,10 +84,8 @@ hours; mixed: 50 teleoperated demonstrations and every heuristic one of the data
 def main(config: Config) -> int:
     """Train until done or stopped. Returns 0, or 130 when it was stopped before the end."""
     from trainer.job import open_run, resume_hint, work_in
-    from trainer.pretraining import pretrain
+    from trainer.pretraining import check_inputs, pretrain
 
     resumed = config.resume is not None
-    if not resumed and config.dataset is None:
-        raise ValueError("a data set is needed: --dataset PATH (or --resume RUN to go on with a stopped run)")
-    run, config = open_run("pretrain", config, config.runs, config.seed, config.resume)
+    run, config = open_run("pretrain", config, config.runs, config.seed, config.resume, check_inputs)
     return work_in(run, lambda stop: pretrain(config, run, stop, resumed), resume_hint("pretrain", run))
