@@ -1,6 +1,6 @@
 """Replay of a recorded episode: recorded states shown again at any time and speed; nothing is simulated."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,10 +32,20 @@ class RecordedStates:
     "(T, 2, 7) commanded hand frames"
     scene: Scene | None = None
     "the scene recorded with the data set; None keeps the one shown"
+    beside: "RecordedStates | None" = None
+    "the same commands simulated again, shown translucent in the same picture"
 
     def __post_init__(self) -> None:
         if len(self.time_s) == 0:
             raise ValueError(f"{self.title}: the episode has no samples; nothing to replay")
+
+    @property
+    def free_objects(self) -> tuple[str, ...]:
+        """Objects that can move."""
+        names = tuple(self.object_pose_w)
+        return (
+            names if self.scene is None else tuple(n for n in names if n in {o.name for o in self.scene.free_objects})
+        )
 
 
 class Replay:
@@ -55,8 +65,7 @@ class Replay:
     @property
     def index(self) -> int:
         """The sample shown: the newest one at or before the position."""
-        index = int(np.searchsorted(self.states.time_s, self.position_s + 1e-9, side="right")) - 1
-        return max(index, 0)
+        return index_at(self.states, self.position_s)
 
     def advance(self, seconds: float) -> None:
         """Move on by display time; stops at the end."""
@@ -87,24 +96,49 @@ class Replay:
         self.position_s = float(self.states.time_s[index])
 
     def pose(self) -> ScenePose:
-        """The pose at the position, interpolated: samples are 0.1 s apart, the picture is drawn 30 times a second."""
-        s, i = self.states, self.index
-        j = min(i + 1, len(s.time_s) - 1)
-        step = s.time_s[j] - s.time_s[i]
-        share = float(np.clip((self.position_s - s.time_s[i]) / step, 0.0, 1.0)) if step > 0 else 0.0
-        base = blend_pose(s.base_pose_w[i], s.base_pose_w[j], share)
-        hands = None
-        if s.command_hand_pose_w is not None:
-            hands = s.command_hand_pose_w[i]  # a command is held until the next one
-        return ScenePose(
-            base_pos_w=base[:3],
-            base_quat_w=base[3:],
-            joint_pos=blend(s.joint_pos[i], s.joint_pos[j], share),
-            gripper_opening=blend(s.gripper_opening[i], s.gripper_opening[j], share),
-            object_pose_w={name: blend_pose(p[i], p[j], share) for name, p in s.object_pose_w.items()},
-            object_size=s.object_size,
-            ghosts=Ghosts(hand_pose_w=hands),
-        )
+        """The pose at the position, with that of the simulation beside it."""
+        pose, other = pose_at(self.states, self.position_s), self.states.beside
+        return pose if other is None else replace(pose, beside=pose_at(other, self.position_s))
+
+    def apart(self) -> str:
+        """How far the simulation beside it is from the recording now, '' without one."""
+        pose = self.pose()
+        other = pose.beside
+        if other is None:
+            return ""
+        joints = np.sqrt(np.mean((pose.joint_pos - other.joint_pos) ** 2))
+        words = [f"base {100 * np.linalg.norm(pose.base_pos_w - other.base_pos_w):.1f} cm", f"joints {joints:.3f} rad"]
+        for name, at in pose.object_pose_w.items():
+            there = other.object_pose_w.get(name)
+            if there is not None and name in self.states.free_objects:
+                words.append(f"{name} {100 * np.linalg.norm(at[:3] - there[:3]):.1f} cm")
+        return "apart: " + ", ".join(words)
+
+
+def index_at(states: RecordedStates, position_s: float) -> int:
+    """The newest sample at or before a time."""
+    index = int(np.searchsorted(states.time_s, position_s + 1e-9, side="right")) - 1
+    return max(index, 0)
+
+
+def pose_at(states: RecordedStates, position_s: float) -> ScenePose:
+    """The pose at a time, interpolated: samples are 0.1 s apart, the picture is drawn 30 times a second."""
+    s, i = states, index_at(states, position_s)
+    j = min(i + 1, len(s.time_s) - 1)
+    step = s.time_s[j] - s.time_s[i]
+    share = float(np.clip((position_s - s.time_s[i]) / step, 0.0, 1.0)) if step > 0 else 0.0
+    base = blend_pose(s.base_pose_w[i], s.base_pose_w[j], share)
+    # a command is held until the next one
+    hands = None if s.command_hand_pose_w is None else s.command_hand_pose_w[i]
+    return ScenePose(
+        base_pos_w=base[:3],
+        base_quat_w=base[3:],
+        joint_pos=blend(s.joint_pos[i], s.joint_pos[j], share),
+        gripper_opening=blend(s.gripper_opening[i], s.gripper_opening[j], share),
+        object_pose_w={name: blend_pose(p[i], p[j], share) for name, p in s.object_pose_w.items()},
+        object_size=s.object_size,
+        ghosts=Ghosts(hand_pose_w=hands),
+    )
 
 
 def blend(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:

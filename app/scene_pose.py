@@ -47,6 +47,8 @@ class ScenePose:
     object_size: dict[str, Array] = field(default_factory=lambda: _NO_OBJECTS)
     "name -> (3,) full edge lengths, m"
     ghosts: Ghosts = field(default_factory=Ghosts)
+    beside: "ScenePose | None" = None
+    "another robot with its objects, drawn translucent: a simulation of what is replayed"
 
     @classmethod
     def standing(cls) -> "ScenePose":

@@ -11,6 +11,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.library import Library
 from app.problems import Problem
 from app.replay import Replay
+from app.reruns import Reruns
 from app.scene_pose import ScenePose, pose_of_telemetry
 from app.series import LiveSeries
 from app.theme import DARK, Theme
@@ -100,6 +101,8 @@ class AppState(QObject):
         self.replay: Replay | None = None
         self.library = Library(self._lend_dataset, self._take_dataset_back)
         self.library.failed.connect(self.report)
+        self.reruns = Reruns()
+        self.reruns.failed.connect(self.report)
         self._timer = QTimer(self)
         self._timer.setInterval(round(1000 / DISPLAY_HZ))
         self._timer.timeout.connect(self.pull)
@@ -118,6 +121,7 @@ class AppState(QObject):
             self._client.close(CLOSE_TIMEOUT_S)
             self._client = None
         self.library.close()
+        self.reruns.close()
 
     @property
     def alive(self) -> bool:

@@ -1,6 +1,6 @@
 """Recorded episodes run again: the recorded commands through the one loop, or the recorded states one by one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,11 @@ from core.data.schema import ROBOT
 from core.rigid import quat_rotate_inv, rotation_error
 from core.rollout import CommandSent, Controller, EpisodeEnd, Observer, Rollout
 from core.tasks.base import Task, TaskParameters
-from core.types import CONTROL_STEPS_PER_COMMAND, BodyState, Command, WorldState
+from core.types import CONTROL_STEPS_PER_COMMAND, PLANNER_HZ, BodyState, Command, WorldState
 
 Arrays = Mapping[str, np.ndarray]
+END_OF_RECORDING = "end of the recording"
+"""Reason of a replay that ran out of commands before the task was decided."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,19 @@ def recorded_parameters(arrays: Arrays) -> TaskParameters:
     return {name.removeprefix(prefix): _rows(arrays, name)[None] for name in arrays if name.startswith(prefix)}
 
 
+def command_slots(time_s: np.ndarray) -> np.ndarray:
+    """(T,) which command period each sample is of, from their times: a robot's loop may have dropped periods."""
+    slots = np.round((time_s - time_s[0]) * PLANNER_HZ).astype(int)
+    for i in range(1, len(slots)):
+        slots[i] = max(slots[i], slots[i - 1] + 1)
+    return slots
+
+
+def held_between(slots: np.ndarray) -> np.ndarray:
+    """(last slot + 1,) index of the sample whose command is in force in each command period."""
+    return np.searchsorted(slots, np.arange(slots[-1] + 1), side="right") - 1
+
+
 class RecordedSource:
     """Gives the commands of an episode one after the other. Implements `Source` for one world."""
 
@@ -130,13 +145,17 @@ class _Comparison(Observer):
     """Compares every state from which a command was made with the recorded one."""
 
     recorded: InitialState
+    slots: np.ndarray
+    "(T,) command period of each recorded state"
     rows: list[list[float]] = field(default_factory=list)
+    commands: int = 0
     success: bool | None = None
 
     def command_sent(self, record: CommandSent) -> None:
-        """One sample."""
-        if bool(record.active[0]) and len(self.rows) < len(self.recorded.base_pos_w):
-            self.rows.append(distances(record.state, self.recorded.select(torch.tensor([len(self.rows)]))))
+        """One sample, where one was recorded."""
+        row, self.commands = len(self.rows), self.commands + 1
+        if bool(record.active[0]) and row < len(self.slots) and self.slots[row] == self.commands - 1:
+            self.rows.append(distances(record.state, self.recorded.select(torch.tensor([row]))))
 
     def episode_ended(self, end: EpisodeEnd) -> None:
         """The verdict on the replay."""
@@ -153,27 +172,40 @@ def distances(state: WorldState, recorded: InitialState) -> list[float]:
 
 
 def replay_commands(
-    episode: Episode, task: Task, backend: Backend, controller: Controller, safety: SafetyFilter
+    episode: Episode,
+    task: Task,
+    backend: Backend,
+    controller: Controller,
+    safety: SafetyFilter,
+    observers: Sequence[Observer] = (),
 ) -> Replayed:
-    """Run the recorded commands through the loop from the recorded start, one world; open loop, so errors may grow."""
+    """Run the recorded commands through the loop from the recorded start, one world; open loop, so errors may grow.
+
+    Each command holds as long as it did in the recording. `observers` look on: a recorder, a progress bar.
+    """
     arrays = episode.arrays()
-    comparison = _Comparison(initial_states(arrays, "states"))
+    slots = command_slots(arrays["timestamps/sim_s"])
+    comparison = _Comparison(initial_states(arrays, "states"), slots)
+    task.time_limit_s = max(task.time_limit_s, episode.info.duration_s)  # a person had longer than a planner has
     seeds = iter([episode.info.seed])
     rollout = Rollout(
         _RecordedTask(task, arrays),  # type: ignore[arg-type]  # delegates what it does not override
         backend,
-        RecordedSource(_rows(arrays, "actions")),
+        RecordedSource(_rows(arrays, "actions")[held_between(slots)]),
         safety,
         controller,
         lambda: next(seeds, None),
-        (comparison,),
+        (comparison, *observers),
     )
     rollout.begin()
     # one command more than recorded: the verdict comes with the command after the last step
-    for _ in range((episode.info.num_samples + 1) * CONTROL_STEPS_PER_COMMAND):
+    for _ in range((int(slots[-1]) + 2) * CONTROL_STEPS_PER_COMMAND):
         if comparison.success is not None:
             break
         rollout.step()
+    else:
+        rollout.end(torch.tensor([0]), END_OF_RECORDING)
+        comparison.success = None
     return _result(episode, comparison.success, comparison.recorded, np.array(comparison.rows))
 
 

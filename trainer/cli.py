@@ -29,6 +29,7 @@ JOBS: dict[str, Job] = {
     "compare": Job("trainer.jobs.compare", "compare the methods: same data, budget and seeds; table and plot"),
     "results": Job("trainer.jobs.results", "write docs/results.md from the numbers in assets/results"),
     "stop": Job("trainer.jobs.stop", "stop the robot: softly, or --hard"),
+    "safety-log": Job("trainer.jobs.safety_log", "what the guards of a robot session did: stops, limits, watchdogs"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
     "chain": Job(
         "trainer.jobs.chain", "the whole chain: collect, pretrain, evaluate, finetune, evaluate; with a table"

@@ -48,6 +48,10 @@ class BrowserPanel(QWidget):
         self.summary = yielding("", "muted", "dataset_summary")
         self.progress = QProgressBar()
         self.replay = button("▶ Replay", "primary", "replay", "Replay the episode in the 3-D view (Enter)")
+        self.beside = button(
+            "Beside simulation", "", "replay_beside",
+            "Replay with the same commands simulated again, translucent, in the same picture",
+        )  # fmt: skip
         self.good = button("Success", "", "mark_success", "Judge the episode a success")
         self.bad = button("Failure", "", "mark_failure", "Judge the episode a failure")
         self.mark = button("Trim…", "", "trim_mark", "Mark the part to keep in the plot")
@@ -80,7 +84,18 @@ class BrowserPanel(QWidget):
         bar = QHBoxLayout()
         self.mark.setCheckable(True)
         self.trim.hide()
-        for widget in (self.replay, self.good, self.bad, self.mark, self.trim, self.delete, self.undo, self.redo):
+        widgets = (
+            self.replay,
+            self.beside,
+            self.good,
+            self.bad,
+            self.mark,
+            self.trim,
+            self.delete,
+            self.undo,
+            self.redo,
+        )
+        for widget in widgets:
             bar.addWidget(widget)
         self.progress.setRange(0, 0)
         self.progress.setObjectName("browser_progress")
@@ -130,6 +145,8 @@ class BrowserPanel(QWidget):
         self.fields.itemChanged.connect(self._on_column_checked)
         self.plot.time_clicked.connect(self._on_time_clicked)
         self.replay.clicked.connect(self._on_replay_asked)
+        self.beside.clicked.connect(self._on_beside_asked)
+        state.reruns.busy_changed.connect(self._on_simulating)
         self.good.clicked.connect(lambda: self._judge(True))
         self.bad.clicked.connect(lambda: self._judge(False))
         self.mark.toggled.connect(self._on_mark_toggled)
@@ -185,6 +202,7 @@ class BrowserPanel(QWidget):
         editable = self._state.can_edit_dataset
         has_data = self._state.library.path is not None and self._state.library.path.exists()
         self.replay.setEnabled(one)
+        self.beside.setEnabled(one and not self._state.reruns.busy)
         for widget in (self.good, self.bad, self.mark):
             widget.setEnabled(one and editable)
         self.delete.setEnabled(some and editable)
@@ -268,6 +286,17 @@ class BrowserPanel(QWidget):
     def _on_replay_asked(self) -> None:
         if len(self.selected) == 1:
             self._state.library.load_states(self.selected[0].name, self._on_states_loaded)
+
+    @pyqtSlot()
+    def _on_beside_asked(self) -> None:
+        path = self._state.library.path
+        if len(self.selected) == 1 and path is not None:
+            self._state.reruns.start(path, self.selected[0].name, self._on_states_loaded)
+
+    @pyqtSlot(bool)
+    def _on_simulating(self, busy: bool) -> None:
+        self.beside.setText("Simulating…" if busy else "Beside simulation")
+        self._show_actions()
 
     def _on_states_loaded(self, states: RecordedStates) -> None:
         self._state.open_replay(Replay(states))

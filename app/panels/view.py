@@ -264,6 +264,7 @@ class ReplayBar(QFrame):
         self.forth = _tool("▸", "replay_forth", "One sample on")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.time = QLabel()
+        self.apart = label("", "muted", "replay_apart")
         self.speed = QComboBox()
         self.live = _tool("Back to live", "replay_leave", "Show the live robot again")
         self._build()
@@ -282,7 +283,7 @@ class ReplayBar(QFrame):
         for widget in (self.play, self.back, self.forth):
             row.addWidget(widget)
         row.addWidget(self.slider, 1)
-        for widget in (self.time, self.speed, self.live):
+        for widget in (self.apart, self.time, self.speed, self.live):
             row.addWidget(widget)
 
     def _connect(self) -> None:
@@ -310,6 +311,7 @@ class ReplayBar(QFrame):
             share = replay.position_s / replay.duration_s if replay.duration_s > 0 else 0.0
             self.slider.setValue(round(SLIDER_STEPS * share))
         self.time.setText(f"{replay.position_s:6.2f} / {replay.duration_s:.2f} s  #{replay.index}")
+        self.apart.setText(replay.apart())
         self.play.setText("Pause" if replay.playing else "Play")
 
     @pyqtSlot()

@@ -19,6 +19,8 @@ PALM_HALF_SIZE_M = (0.055, 0.010, 0.035)
 ASKED_HALF_SIZE_M = (0.065, 0.006, 0.045)
 REACH_RGBA: tuple[Rgba, Rgba] = ((0.95, 0.20, 0.20, 0.35), (0.25, 0.85, 0.40, 0.35))
 "out of reach, within reach"
+BESIDE_RGBA: Rgba = (0.20, 0.75, 0.95, 0.40)
+"the simulation beside a recording"
 SOLE_HALF_SIZE_M = (0.112, 0.050, 0.004)
 SOLE_CENTRE_X_M = 0.0101
 "Sole box of core.t1.collision, thinned"
@@ -31,6 +33,16 @@ def add_ghosts(scene: mujoco.MjvScene, ghosts: Ghosts) -> None:
     if ghosts.asked_pose_w is not None:
         _add_asked(scene, ghosts.asked_pose_w, ghosts.asked_reachable)
     _add_footsteps(scene, ghosts)
+
+
+def add_beside(scene: mujoco.MjvScene, model: mujoco.MjModel, data: mujoco.MjData, option: mujoco.MjvOption) -> None:
+    """Add what moves of another state of the same model, translucent and of one colour; tables and floor are there."""
+    first = scene.ngeom
+    mujoco.mjv_addGeoms(model, data, option, mujoco.MjvPerturb(), mujoco.mjtCatBit.mjCAT_DYNAMIC, scene)
+    for geom in scene.geoms[first : scene.ngeom]:
+        geom.rgba[:] = BESIDE_RGBA
+        geom.matid = -1
+        geom.transparent = 1
 
 
 def _add_hands(scene: mujoco.MjvScene, hand_pose_w: Array) -> None:

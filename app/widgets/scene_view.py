@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from app.scene_pose import PoseWriter, ScenePose
 from app.theme import METRICS
-from app.widgets.ghosts import add_ghosts
+from app.widgets.ghosts import add_beside, add_ghosts
 from app.widgets.gl_renderer import is_software, surface_format
 from app.widgets.orbit_camera import OrbitCamera
 
@@ -46,6 +46,7 @@ class SceneView(QOpenGLWidget):
         "frames drawn in the last second"
         self._model: mujoco.MjModel | None = None
         self._data: mujoco.MjData | None = None
+        self._beside: mujoco.MjData | None = None
         self._writer: PoseWriter | None = None
         self._scene: mujoco.MjvScene | None = None
         self._context: mujoco.MjrContext | None = None
@@ -58,7 +59,7 @@ class SceneView(QOpenGLWidget):
     def set_model(self, model: mujoco.MjModel) -> None:
         """Show another model, owned by this view from now on."""
         self._release_context()
-        self._model, self._data = model, mujoco.MjData(model)
+        self._model, self._data, self._beside = model, mujoco.MjData(model), None
         self._writer = PoseWriter(model)
         self._scene = mujoco.MjvScene(model, MAX_GEOMS)
         self._option = _visual_option()
@@ -120,9 +121,15 @@ class SceneView(QOpenGLWidget):
 
     def _render(self, model: mujoco.MjModel, data: mujoco.MjData, writer: PoseWriter, scene: mujoco.MjvScene) -> None:
         assert self._context is not None
+        other = self._pose.beside
+        if other is not None:
+            self._beside = self._beside or mujoco.MjData(model)
+            writer.write(self._beside, other)
         writer.write(data, self._pose)
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(model, data, self._option, None, self.orbit_camera.camera, everything, scene)
+        if other is not None and self._beside is not None:
+            add_beside(scene, model, self._beside, self._option)
         scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.shadows
         if self.show_ghosts:
             add_ghosts(scene, self._pose.ghosts)

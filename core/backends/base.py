@@ -1,5 +1,6 @@
 """The one border to the world, the same for MuJoCo, Isaac Lab and the real T1 (N = 1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from core.clock import Rate
 from core.control.stop import StopLevel
+from core.robot.status import RobotStatus
 from core.tasks.scene import Scene
 from core.types import Batched, BodyState, JointTarget, WorldState
 
@@ -163,16 +165,16 @@ class LiveBackend(Backend, Protocol):
     engaged: bool
     "whether targets reach the joints"
 
-    def engage(self) -> None:
-        """Take the robot over; takes seconds. Raises RuntimeError with the reason."""
+    def engage(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Take the robot over; takes seconds, `tell` hears of each step. Raises RuntimeError with the reason."""
         ...
 
     def disengage(self) -> None:
         """Give the robot back to its firmware; it stands."""
         ...
 
-    def request_stop(self, level: StopLevel) -> None:
-        """Stop at once, from any thread, past the loop."""
+    def request_stop(self, level: StopLevel, pressed_s: float | None = None) -> None:
+        """Stop at once, from any thread, past the loop; pressed_s: when a person pressed, for the measurement."""
         ...
 
     def clear_stop(self) -> str:
@@ -189,6 +191,10 @@ class LiveBackend(Backend, Protocol):
 
     def refresh(self) -> None:
         """Measure without moving, while the loop rests."""
+        ...
+
+    def status(self) -> RobotStatus:
+        """How the robot and its guards are, as of the last measurement."""
         ...
 
 

@@ -24,6 +24,7 @@ from core.robot.heartbeats import BeatSocket
 from core.robot.launch import RobotProcesses
 from core.robot.leg_odometry import LegOdometry
 from core.robot.realtime import ask_for_realtime
+from core.robot.status import RobotStatus, status_of
 from core.robot.wire import FRAME_PERIOD_S
 from core.t1.model import GRIPPER_MAX_OPENING_M, JOINT_NAMES, TOTAL_MASS_KG
 from core.tasks.scene import Scene
@@ -74,8 +75,8 @@ class T1Backend:
         self._initial = default_initial_state(scene, 1)
         self._objects: dict[str, BodyState] = self._initial.objects
         self._yaw_offset = 0.0
-        self._since_s = self._now()
-        self._last_s = float(self._report["received_s"])
+        self._since_s = 0.0
+        self._last_s = float(self._report["taken_s"])
         self._anchor()
 
     def describe(self) -> BackendDescription:
@@ -127,22 +128,22 @@ class T1Backend:
         return StepReport(torch.zeros(1, dtype=torch.bool))
 
     def read_state(self) -> WorldState:
-        """Joints, torques, gyroscope: measured. Base: IMU and leg odometry. Objects and grippers: assumed.
+        """Time: the robot's own ticks. Joints, torques, gyroscope: measured. Base: IMU and leg odometry.
 
-        Contact forces are not measured: the feet get the robot's weight by which sole is lower, the hands nothing.
+        Objects and grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole is lower, the hands nothing.
         """
-        report, now_s = self._report, self._now()
+        report = self._report
         q, dq, tau, gyro, rpy = (_row(report[name]) for name in ("q", "dq", "tau", "gyro", "rpy"))
         turn = quat_from_yaw(torch.tensor([self._yaw_offset]))
         quat = quat_mul(turn, quat_from_rpy(rpy))
-        measured_s = float(report["received_s"])
-        period_s, self._last_s = min(measured_s - self._last_s, MAX_PERIOD_S), measured_s
+        taken_s = float(report["taken_s"])
+        period_s, self._last_s = min(taken_s - self._last_s, MAX_PERIOD_S), taken_s
         base, frames = self._odometry.update(q, dq, quat, gyro, period_s)
         pairs = quat[:, None].expand(-1, 2, -1)
         force = torch.zeros(1, 2, 3)
         force[..., 2] = 9.81 * TOTAL_MASS_KG * base.stance
         return WorldState(
-            time_s=torch.tensor([now_s - self._since_s], dtype=torch.float32),
+            time_s=torch.tensor([taken_s - self._since_s], dtype=torch.float32),
             base_pos_w=base.pos_w,
             base_quat_w=quat,
             base_lin_vel_b=base.lin_vel_b,
@@ -177,15 +178,15 @@ class T1Backend:
 
     # ------------------------------------------------------------------ a person's wishes
 
-    def engage(self) -> None:
+    def engage(self, tell: Callable[[str], None] = lambda _: None) -> None:
         """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the agent's reason."""
         try:
             if self._client.ask("state", sensors=False)["state"] == "connected":
                 self._client.ask("prepare")
-                self._wait_for("prepare")
+                self._wait_for("prepare", tell=tell)
             if self._client.ask("state", sensors=False)["state"] != self.rung:
                 self._client.ask(self.rung)
-                self._wait_for(self.rung)
+                self._wait_for(self.rung, tell=tell)
         except (AgentError, AgentGoneError, TimeoutError) as error:
             raise RuntimeError(f"the robot was not taken over: {error}") from None
         self._report = self._client.ask("state")
@@ -201,12 +202,12 @@ class T1Backend:
                 self._client.ask("leave")
                 self._wait_for("connected", "prepare")
 
-    def request_stop(self, level: StopLevel) -> None:
+    def request_stop(self, level: StopLevel, pressed_s: float | None = None) -> None:
         """At once, from any thread, past the loop."""
         if level == StopLevel.NONE or self._processes is None:
             return
         with contextlib.suppress(AgentError, AgentGoneError):
-            self._urgent.stop("hard" if level == StopLevel.HARD else "soft", "asked by the session")
+            self._urgent.stop("hard" if level == StopLevel.HARD else "soft", "asked by the session", pressed_s)
 
     def clear_stop(self) -> str:
         """Release the agent's latch: why it cannot be, '' when it was."""
@@ -238,18 +239,22 @@ class T1Backend:
         if self._report["state"] != self.rung:
             self.engaged = False
 
+    def status(self) -> RobotStatus:
+        """See `LiveBackend`."""
+        return status_of(self._report)
+
     # ------------------------------------------------------------------ details
 
     def _anchor(self) -> None:
         """Time and place begin here."""
-        self._since_s = self._now()
+        self._since_s = float(self._report["taken_s"])
         measured = quat_from_rpy(_row(self._report["rpy"]))
         self._yaw_offset = float(yaw_of(self._initial.base_quat_w) - yaw_of(measured))
         self._odometry.reset(self._initial.base_pos_w[:, :2])
 
-    def _wait_for(self, *states: str) -> None:
+    def _wait_for(self, *states: str, tell: Callable[[str], None] = lambda _: None) -> None:
         assert self._processes is not None
-        self._processes.wait_for(*states, timeout_s=ENGAGE_S)
+        self._processes.wait_for(*states, timeout_s=ENGAGE_S, tell=tell)
 
     def _ask(self, do: str, **values: Any) -> dict[str, Any]:
         if self._processes is None:

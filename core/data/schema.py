@@ -59,7 +59,8 @@ SAMPLE_FIELDS: tuple[Field, ...] = (
     Field("states/rigid_object/<object>/root_pose", (7,), "f4", "m, 1", "w", "centre 3, quaternion wxyz"),
     Field("states/rigid_object/<object>/root_velocity", (6,), "f4", "m/s, rad/s", "w", "linear 3, angular 3"),
     Field("timestamps/monotonic_s", (), "f8", "s", "", "monotonic clock of the computer when the state was read"),
-    Field("timestamps/sim_s", (), "f8", "s", "", "time since reset, of the simulator or the robot"),
+    Field("timestamps/sim_s", (), "f8", "s", "", "time since reset: of the simulator, or of the "
+          "robot by its own ticks (core.robot.tick_clock)"),
     Field("timestamps/command_sent_s", (), "f8", "s", "", "monotonic clock when the command was handed on"),
 )  # fmt: skip
 """Arrays with one row a sample. All simulated poses are relative to the world's own origin."""

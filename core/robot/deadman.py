@@ -129,7 +129,7 @@ class Deadman:
 
 def run(told: Instructions) -> None:
     """Guard until the agent says goodbye or nobody is left."""
-    log = SafetyLog(told.config.log_path)
+    log = SafetyLog(told.config.log_path, "dead-man")
     log.add("deadman_began", pid=os.getpid(), priority=ask_for_realtime() if told.config.realtime else "ordinary")
     beats = BeatSocket(told.folder / DEADMAN_BEATS, told.key)
     link = SdkLink(told.config.domain, told.config.interface)

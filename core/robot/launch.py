@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,19 @@ class RobotProcesses:
         """Another connection to the agent. Raises AgentGoneError."""
         return AgentClient(self.folder / AGENT_SOCKET, self.key)
 
-    def wait_for(self, *states: str, timeout_s: float = 30.0) -> dict[str, Any]:
-        """The agent's report once it is in one of the states and idle. Raises TimeoutError with what it says."""
-        deadline = time.monotonic() + timeout_s
+    def wait_for(
+        self, *states: str, timeout_s: float = 30.0, tell: Callable[[str], None] = lambda _: None
+    ) -> dict[str, Any]:
+        """The agent's report once it is in one of the states and idle; `tell` hears what it does meanwhile.
+
+        Raises TimeoutError with what it says, AgentError when it refuses or was stopped.
+        """
+        deadline, told = time.monotonic() + timeout_s, ""
         while True:
             report = self.client.ask("state", sensors=False)
+            if report["detail"] != told:
+                told = report["detail"]
+                tell(told)
             if report["state"] in states:
                 return report
             if report["state"] in ("stopped", "taken_over"):

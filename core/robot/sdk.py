@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from core.robot.tick_clock import TickClock
 from core.robot.view import Frame, LowStateView, RobotView
 from core.robot.wire import Api, Code
 from core.t1.model import NUM_JOINTS
@@ -56,6 +57,7 @@ class SdkLink:
     def __init__(self, domain: int, interface: str, low_commands: bool = True) -> None:
         """low_commands: also make the writer of low-level commands. Raises ConnectError, ImportError."""
         self.view = RobotView()
+        self._ticks = TickClock()
         self.address = check_interface(interface)
         self._sdk = sdk = _import_sdk()
         sdk.ChannelFactory.Instance().Init(domain, self.address)
@@ -153,13 +155,18 @@ class SdkLink:
         raise ConnectError(f"states come on {self.address}, but calls are not answered: restart the robot's service")
 
     def _on_low_state(self, message: Any) -> None:
+        received_s = time.monotonic()
+        taken_s = self._ticks.stamp(received_s)
         motors = message.motor_state_serial
         imu = message.imu_state
         columns = np.array([(m.q, m.dq, m.tau_est, m.temperature) for m in motors]).reshape(-1, 4)
         q, dq, tau, temperature = columns.T.copy()
         rpy, gyro, acc = np.array(imu.rpy), np.array(imu.gyro), np.array(imu.acc)
         count = self.view.low.count + 1
-        self.view.low = LowStateView(time.monotonic(), count, len(columns), q, dq, tau, temperature, rpy, gyro, acc)
+        self.view.low = LowStateView(
+            received_s, taken_s, count, len(columns), q, dq, tau, temperature, rpy, gyro, acc
+        )  # fmt: skip
+        self.view.lost_states = self._ticks.mended
 
     def _on_states(self, message: Any) -> None:
         self.view.mode, self.view.mode_s = int(message.current_mode), time.monotonic()

@@ -18,6 +18,8 @@ class LowStateView:
     """The last low-level state. Times are of the monotonic clock; -inf before the first."""
 
     received_s: float = float("-inf")
+    taken_s: float = float("-inf")
+    "when the robot took it, by its own even ticks (`core.robot.tick_clock`)"
     count: int = 0
     "states since the link began"
     joints: int = 0
@@ -48,6 +50,8 @@ class RobotView:
     odometry: tuple[float, float, float] = (0.0, 0.0, 0.0)
     "x, y (m), yaw (rad) of the robot's own odometry"
     battery_percent: float = float("nan")
+    lost_states: int = 0
+    "low-level states that never arrived, as the count of the robot's ticks shows"
 
 
 @dataclass

@@ -11,7 +11,14 @@ from core.control.safety import SafetyFilter, SafetyLimits, measured_hold
 from core.data.dataset import Dataset
 from core.data.episodes import DatasetWriter
 from core.recording import BatchRecorder, dataset_spec
-from core.replay import RecordedSource, recorded_physics, replay_commands, replay_states
+from core.replay import (
+    RecordedSource,
+    command_slots,
+    held_between,
+    recorded_physics,
+    replay_commands,
+    replay_states,
+)
 from core.rollout import Rollout
 from core.tasks.box_pickup import BoxPickup
 from core.types import Command, JointTarget, WorldState
@@ -65,24 +72,40 @@ def make_backend(request):
         backend.close()
 
 
+class PausingSource(WavingSource):
+    """Repeats its command of the fifth period in the sixth and seventh."""
+
+    def act(self, state: WorldState) -> Command:
+        number = round(float(self.time_s[0]) / 0.1)
+        if number not in (5, 6):
+            self.last = super().act(state)
+        else:
+            self.time_s += 0.1
+        return self.last.clone()
+
+
 @pytest.fixture
 def dataset(tmp_path, make_backend):
     """Two episodes recorded by the loop."""
+    return record(tmp_path / "box.hdf5", make_backend, WavingSource())
+
+
+def record(path, make_backend, source):
     task = BoxPickup(2)
     backend = make_backend(task)
     spec = dataset_spec(task, backend.describe(), "test")
-    with DatasetWriter.open(tmp_path / "box.hdf5", spec, create=True) as writer:
+    with DatasetWriter.open(path, spec, create=True) as writer:
         recorder = BatchRecorder(writer, task, "waving")
         seeds = iter((11, 12))
         rollout = Rollout(
-            task, backend, WavingSource(), SafetyFilter(SafetyLimits()), LeaningController(),
+            task, backend, source, SafetyFilter(SafetyLimits()), LeaningController(),
             lambda: next(seeds, None), (recorder,),
         )  # fmt: skip
         rollout.begin()
         for _ in range(SAMPLES * 5):
             rollout.step()
         rollout.end(torch.arange(2), "enough")
-    return Dataset(tmp_path / "box.hdf5")
+    return Dataset(path)
 
 
 def replayed(dataset, name, make_backend):
@@ -139,3 +162,35 @@ def test_that_the_recorded_source_repeats_its_last_command():
         source.reset(torch.tensor([0]), state)
         given = torch.cat([source.act(state).to_vector() for _ in range(5)])
         torch.testing.assert_close(given, actions[[0, 1, 2, 2, 2]])
+
+
+def test_that_a_dropped_period_holds_the_command_before_it():
+    times = 7.0 + np.array([0.0, 0.099, 0.204, 0.51, 0.6])  # two periods were dropped before the fourth command
+    slots = command_slots(times)
+    assert slots.tolist() == [0, 1, 2, 5, 6]
+    assert held_between(slots).tolist() == [0, 1, 2, 2, 2, 3, 4]
+
+
+def test_that_commands_closer_than_a_period_keep_their_order():
+    assert command_slots(np.array([0.0, 0.04, 0.06, 0.3])).tolist() == [0, 1, 2, 3]
+
+
+def test_that_a_recording_with_dropped_periods_is_repeated_at_its_own_pace(tmp_path):
+    make_backend = lambda task: FakeBackend(task.scene(), task.num_worlds)  # noqa: E731
+    dataset = record(tmp_path / "gaps.hdf5", make_backend, PausingSource())
+    whole = dataset.episode("demo_0")
+    kept = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]  # a robot's loop that came late would have sent nothing in between
+    sampled = ("actions", "obs/", "states/", "timestamps/", "rewards", "dones")
+    with h5py.File(dataset.path, "r+") as file:
+        episode = file["data/demo_0"]
+        for name in [name for name in whole.array_names if name.startswith(sampled)]:
+            rows = episode[name][kept]
+            del episode[name]
+            episode[name] = rows
+        episode.attrs["num_samples"] = len(kept)
+
+    result = replayed(Dataset(dataset.path), "demo_0", make_backend)
+
+    assert len(result.base_position_m) == len(kept)
+    assert result.joint_position_rad.max() < 1e-4
+    assert result.base_position_m.max() < 1e-4

@@ -126,6 +126,32 @@ def test_that_merge_and_compact_work_from_the_command_line(path, tmp_path, capsy
     assert [e.info.seed for e in Dataset(out)] == [6, 7, 9]
 
 
+def test_that_an_episode_is_simulated_again_once_and_kept_beside_the_data_set(path, capsys):
+    again = ("rerun", path, "demo_1", "--backend", "fake", "--json")
+    answer = json.loads(run(capsys, *again))
+    output = path.with_name("box.rerun.hdf5")
+    assert answer["output"] == str(output)
+    assert answer["reruns"][0]["samples"] == SAMPLES
+
+    (rerun,) = list(Dataset(output))
+    original = Dataset(path).episode("demo_1")
+    assert rerun.info.source == f"rerun {original.info.uuid}"
+    assert rerun.info.reason == "end of the recording"
+    np.testing.assert_allclose(rerun.array("actions")[:SAMPLES], original.array("actions"), atol=1e-5)
+
+    assert json.loads(run(capsys, *again))["reruns"] == [{"rerun": "demo_0"}]
+    assert names(output) == ["demo_0"]
+    assert "demo_1 was simulated again as demo_1" in run(
+        capsys, "rerun", path, "demo_1", "--backend", "fake", "--again"
+    )
+
+
+def test_that_reruns_never_go_into_the_data_set_itself(path, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["dataset", "rerun", str(path), "demo_1", "--output", str(path)])
+    assert "reruns do not go into the data set itself" in capsys.readouterr().err
+
+
 def test_that_replay_reports_the_distance_from_the_recording(path, capsys):
     (result,) = json.loads(run(capsys, "replay", path, "demo_1", "--backend", "fake", "--json"))
     assert (result["episode"], result["samples"], result["recorded_success"]) == ("demo_1", SAMPLES, False)

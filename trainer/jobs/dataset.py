@@ -1,4 +1,4 @@
-"""Look at and change recorded data: info, check, replay, merge, trim, delete, label, undo, trash, recover, compact."""
+"""Look at and change recorded data: info, check, replay, rerun, merge, trim, delete, label, undo, trash, recover, compact."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -15,6 +15,7 @@ from core.data.history import Operation
 from core.data.journal import read_journal
 from core.data.schema import EpisodeInfo
 from trainer.jobs import dataset_tables as tables
+from trainer.jobs.dataset_rerun import Rerun, run_rerun
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Compact:
 
 
 Config = (
-    Info | Check | Replay | Merge | Trim | Delete | Label | Undo | Redo | Trash | Restore | Recover | Compact
+    Info | Check | Replay | Rerun | Merge | Trim | Delete | Label | Undo | Redo | Trash | Restore | Recover | Compact
 )  # fmt: skip
 
 
@@ -194,6 +195,8 @@ def main(config: Config) -> int:
             return run_check(config)
         case Replay():
             return run_replay(config)
+        case Rerun():
+            return run_rerun(config)
         case Trash():
             return show_trash(config)
         case Recover():

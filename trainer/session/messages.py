@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from core.policy.live_config import PlannerStats
+from core.robot.status import RobotStatus
 from core.tasks.scene import Scene
 from core.teleop.xr_settings import VrSettings
 from trainer.session.frames import Codec
@@ -83,6 +84,10 @@ class Configure:
     "what computes the planner: torch, or an exported one by ONNX Runtime (onnx) or TensorRT (tensorrt)"
     hold_after: int = 5
     "commands (0.1 s each) that the planner may be late before the robot holds"
+    stop_key: str = ""
+    "for t1 backends: device of a pedal or button whose every key is a hard stop, /dev/input/by-id/...; '' for none"
+    soft_stop_key: str = ""
+    "for t1 backends: device of a pedal or button whose every key is a soft stop; '' for none"
 
 
 SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
@@ -108,6 +113,8 @@ class Stop:
     """Handled at once by the receiving thread of the worker; never waits behind another message."""
 
     action: StopAction
+    pressed_s: float = 0.0
+    "monotonic time of the press (one clock for all processes of a computer); 0: when it arrives"
 
 
 @dataclass(frozen=True)
@@ -366,6 +373,8 @@ class Telemetry:
     "None unless the source is vr"
     planner: PlannerStats = field(default_factory=PlannerStats)
     "of the source policy"
+    robot: RobotStatus | None = None
+    "None unless the backend is a robot"
 
 
 ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | Heartbeat

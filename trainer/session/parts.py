@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from core.tasks.base import Task
 from core.teleop.keyboard import KeyboardDevice
 from core.teleop.mapper import Device, MapperConfig, OperatorSource, TeleopMapper
 from core.types import Command, JointTarget, WorldState
+from trainer.safety_log import new_log
 
 BACKENDS = ("mujoco", "t1", "t1_whole_body", "fake")
 ROBOTS = ("t1", "t1_whole_body")
@@ -53,7 +53,7 @@ def make_robot(name: str, task: Task, robot: str) -> LiveBackend:
     if task.num_worlds != 1:
         raise ValueError(f"the robot is one world, not {task.num_worlds}; use the backend mujoco")
     interface, domain = robot_address(robot)
-    agent = AgentConfig(domain=domain, interface=interface, log_path=str(safety_log()))
+    agent = AgentConfig(domain=domain, interface=interface, log_path=str(new_log()))
     return T1Backend(task.scene(), agent, "upper_body" if name == "t1" else "custom")
 
 
@@ -63,13 +63,6 @@ def robot_address(text: str) -> tuple[str, int]:
     if not interface or (domain and not domain.isdigit()):
         raise ValueError(f"robot {text!r} is no address; write the interface, or interface:domain, such as eth0")
     return interface, int(domain or 0)
-
-
-def safety_log() -> Path:
-    """Where the safety log of a robot session goes: one file a session, beside the runs."""
-    folder = Path("runs") / "robot"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"safety-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
 
 
 def allowed_preset(backend: str, preset: str) -> str:

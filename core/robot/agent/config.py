@@ -38,7 +38,9 @@ class AgentConfig:
     confirm_s: float = 0.5
     "a hard stop that the robot has not confirmed by then is announced as NOT CONFIRMED"
     stop_key_device: str = ""
-    "input device of a stop key or foot pedal, such as /dev/input/by-id/...-event-kbd; '' for none"
+    "input device of a hard-stop key or foot pedal, such as /dev/input/by-id/...-event-kbd; '' for none"
+    soft_stop_key_device: str = ""
+    "input device of a soft-stop key or foot pedal; '' for none"
     log_path: str = ""
     "safety log (JSON lines); '' for none"
     realtime: bool = True

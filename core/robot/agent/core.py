@@ -1,5 +1,6 @@
 """The agent put together: one tick of the 500 Hz loop, and what clients may ask for. Time and robot are injected."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from core.robot.agent.watchdog import OK, Finding, Watched, judge
 from core.robot.heartbeats import Alive
 from core.robot.view import Link
 from core.robot.wire import Api
-from core.t1.model import KD, KP, NUM_JOINTS
+from core.t1.model import JOINT_NAMES, KD, KP, NUM_JOINTS
 
 MOVE_PERIOD_S = 0.1
 GAIN_BLEND_S = 0.2
@@ -200,6 +201,7 @@ class Agent:
             "detail": self.detail,
             "stop": int(record.level),
             "stop_words": record.words,
+            "stop_overdue": record.overdue,
             "stop_times": [record.pressed_s, record.latched_s, record.asked_s, record.framed_s, record.confirmed_s],
             "holding": self.finding.reason if self.finding.action == "hold" else "",
             "mode": view.mode,
@@ -210,15 +212,20 @@ class Agent:
             "limited_speed": self.stream.limited_speed,
             "limited_position": self.stream.limited_position,
             "grippers_refused": self.grippers.refused,
+            "log": self.log.path,
             "log_failures": self.log.failures,
+            "pid": os.getpid(),
             "battery_percent": view.battery_percent,
             "info": self.info,
         }
         if sensors:
             low = view.low
             report |= {name: getattr(low, name).tolist() for name in ("q", "dq", "tau", "rpy", "gyro", "acc")}
-            report |= {"received_s": low.received_s, "odometry": list(view.odometry), "sent_q": self.stream.q.tolist()}
+            report |= {"received_s": low.received_s, "taken_s": low.taken_s}
+            report |= {"odometry": list(view.odometry), "sent_q": self.stream.q.tolist()}
             report["hottest_c"] = float(low.temperature_c.max())
+            report["hottest_joint"] = JOINT_NAMES[int(low.temperature_c.argmax())]
+            report["lost_states"] = view.lost_states
         return report
 
     def close(self) -> None:

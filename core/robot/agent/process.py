@@ -78,8 +78,13 @@ class AgentProcess:
         self._server = Server(told.folder / AGENT_SOCKET, bytes.fromhex(told.key), self.answer)
         for target, name in ((self._hear_beats, "beats"), (self._send_moves, "moves"), (self._connect, "connect")):
             threading.Thread(target=target, name=name, daemon=True).start()
-        if told.config.stop_key_device:
-            watch_stop_key(told.config.stop_key_device, self._key_pressed, self._key_lost)
+        for device, level in (
+            (told.config.stop_key_device, StopLevel.HARD), (told.config.soft_stop_key_device, StopLevel.SOFT),
+        ):  # fmt: skip
+            if device:
+                watch_stop_key(
+                    device, lambda pressed_s, level=level: self._key_pressed(level, pressed_s), self._key_lost
+                )
 
     def run(self) -> None:
         """The 500 Hz loop, until told to end. It also beats for the dead-man: if it hangs, the beats stop."""
@@ -161,8 +166,8 @@ class AgentProcess:
         finally:
             self._busy.release()
 
-    def _key_pressed(self, pressed_s: float) -> None:
-        self.agent.stop.request(StopLevel.HARD, "stop key", pressed_s)
+    def _key_pressed(self, level: StopLevel, pressed_s: float) -> None:
+        self.agent.stop.request(level, "stop key", pressed_s)
 
     def _key_lost(self, reason: str) -> None:
         self.agent.stop.request(StopLevel.SOFT, reason)

@@ -46,7 +46,9 @@ class FakeRobot:
         """States of this moment, unless the robot is silent."""
         if self.faults.silent or self.faults.cut:
             return
-        self.low = replace(self.low, received_s=self.now_s, count=self.low.count + 1, q=self.q.copy())
+        self.low = replace(
+            self.low, received_s=self.now_s, taken_s=self.now_s, count=self.low.count + 1, q=self.q.copy()
+        )
         self.view.low = self.low
         self.view.mode, self.view.mode_s = int(self.firmware.mode), self.now_s
 
