@@ -130,7 +130,8 @@ class T1Backend:
     def read_state(self) -> WorldState:
         """Time: the robot's own ticks. Joints, torques, gyroscope: measured. Base: IMU and leg odometry.
 
-        Objects and grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole is lower, the hands nothing.
+        Objects and grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole
+        is lower, the hands nothing.
         """
         report = self._report
         q, dq, tau, gyro, rpy = (_row(report[name]) for name in ("q", "dq", "tau", "gyro", "rpy"))

@@ -1,4 +1,4 @@
-"""Look at and change recorded data: info, check, replay, rerun, merge, trim, delete, label, undo, trash, recover, compact."""
+"""Look at and change recorded data: info, check, replay, rerun, merge, trim, label, undo, trash, recover and more."""
 
 import json
 from dataclasses import asdict, dataclass, field

@@ -6,6 +6,7 @@ from core.backends.base import LiveBackend, Trouble
 from core.backends.fake import FakeBackend
 from core.clock import Rate
 from core.control.stop import StopLevel
+from core.robot.status import RobotStatus
 from core.types import CONTROL_PERIOD_S
 from trainer.session import parts
 from trainer.session.live import LiveSession
@@ -35,7 +36,7 @@ class FakeT1(FakeBackend):
         self.found: Trouble | None = None
         self.steps = 0
 
-    def engage(self) -> None:
+    def engage(self, tell=lambda _: None) -> None:
         if self.refusal:
             raise RuntimeError(self.refusal)
         self.engaged = True
@@ -45,8 +46,11 @@ class FakeT1(FakeBackend):
         self.engaged = False
         self.asked.append("disengage")
 
-    def request_stop(self, level: StopLevel) -> None:
+    def request_stop(self, level: StopLevel, pressed_s: float | None = None) -> None:
         self.asked.append(level)
+
+    def status(self) -> RobotStatus:
+        return RobotStatus(state="upper_body" if self.engaged else "connected")
 
     def clear_stop(self) -> str:
         if not self.stays:
