@@ -41,7 +41,6 @@ JOBS: dict[str, Job] = {
         "trainer.jobs.export", "write planners and controllers as ONNX files, if they compute the same there"
     ),
     "train-controller": Job("trainer.jobs.train_controller", "train the lower or the upper body controller"),
-    "evaluate-planner": Job("trainer.jobs.evaluate_planner", "measure the heuristic planner, with its interval"),
     "evaluate-controller": Job("trainer.jobs.evaluate_controller", "measure the controllers, write the table"),
 }
 

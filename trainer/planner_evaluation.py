@@ -98,7 +98,7 @@ def check_inputs(config: Config) -> None:
     """Before there is a run folder. Raises ValueError or CheckpointError for planners that cannot be measured."""
     task = build_task(config.task, 1, start_share(config.start_scale))
     for path in planners_of(config):
-        load_source(replace(config, checkpoint=path), task)
+        load_source(_config_of(config, path), task)
     for output in (config.json, config.report):
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
@@ -139,7 +139,12 @@ def open_sides(config: Config) -> list[Side]:
     """The planners, each in worlds of its own."""
     paths = planners_of(config)
     names = _labels(paths)
-    return [open_side(replace(config, checkpoint=path), name) for path, name in zip(paths, names)]
+    return [open_side(_config_of(config, path), name) for path, name in zip(paths, names)]
+
+
+def _config_of(config: Config, path: Path | None) -> Config:
+    """Of one of the planners; what is said about the heuristic is not about a stored one."""
+    return replace(config, checkpoint=path, press_m=config.press_m if path is None else None)
 
 
 def _labels(paths: Sequence[Path | None]) -> list[str]:

@@ -51,7 +51,7 @@ def build_evaluator(
 def load_source(config: Config, task: Task) -> tuple[Source, dict[str, Any]]:
     """The planner of the config as a source, and what is to be said about it in the report."""
     if config.checkpoint is None:
-        source = make_heuristic(task, config.safety)
+        source = make_heuristic(task, config.safety, config.press_m)
         return source, {"source": source.name}
     path = planner_path(config.checkpoint)
     stored = load_planner(path, PlannerLayout.of_task(task))

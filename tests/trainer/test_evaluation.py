@@ -15,7 +15,7 @@ from core.tasks.scene import Scene
 from core.tasks.terms import points_in_base, rotations_in_base
 from core.types import Command
 from trainer.episode_meter import EpisodeResult, Meter
-from trainer.evaluation import Evaluation, EvaluationRun
+from trainer.evaluation import Evaluation, EvaluationRun, five_numbers
 from trainer.failures import HandlingRecord
 from trainer.policy_evaluation import build_evaluator
 from trainer.session.parts import make_heuristic
@@ -43,6 +43,30 @@ def test_that_episodes_add_up():
     assert Evaluation.of([result(0, False)]).task_time_s is None
     with pytest.raises(ValueError, match="no episode was finished"):
         Evaluation.of([])
+
+
+def test_that_attempts_and_stages_are_counted():
+    results = [
+        result(3, True, duration_s=14.0, attempts=1),
+        result(4, False, attempts=3, stage="squeeze", failure="missed"),
+        result(5, True, duration_s=18.0, attempts=1),
+        result(2, False, reason="robot fell", stage="align", failure="fell"),
+    ]
+    evaluation = Evaluation.of(results)
+    assert evaluation.attempts == {0: 1, 1: 2, 3: 1}
+    assert evaluation.failure_details == {"time limit (squeeze)": 1, "robot fell (align)": 1}
+    assert evaluation.failed_seeds == (2, 4)
+
+
+def test_that_five_numbers_of_few_values_are_those_values():
+    assert five_numbers([]) == ()
+    assert five_numbers([2.0]) == (2.0,) * 5
+
+
+def test_that_a_fixed_squeeze_depth_replaces_the_drawn_one():
+    drawn, fixed = (make_heuristic(BoxPickup(1), "simulation", press_m) for press_m in (None, 0.07))
+    assert fixed.config.style.press_m == (0.07, 0.07)
+    assert drawn.config.style.press_m[0] < drawn.config.style.press_m[1]
 
 
 class Quiet(BoxPickup):

@@ -13,6 +13,9 @@ from typing import ClassVar, Literal
 from core.tasks.catalogue import check_task_name
 from core.tasks.start_scale import PRETRAINING, start_share
 
+MAX_PRESS_M = 0.12
+"""Half the width of the narrowest box: pressed deeper, the palms would be told to pass each other."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -46,6 +49,8 @@ class Config:
     "how chunks are sampled; stored: as the checkpoint says"
     sampling_steps: int = 10
     "levels of ddim, when asked for here"
+    press_m: float | None = None
+    "of the heuristic: fixes the squeeze depth, to see how robust the grasp is; none: drawn for each episode"
     start_scale: str = PRETRAINING
     "where the robot starts: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
     safety: Literal["simulation", "hardware"] = "simulation"
@@ -69,7 +74,16 @@ class Config:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         start_share(self.start_scale)
+        self._check_press()
         self._check_question()
+
+    def _check_press(self) -> None:
+        if self.press_m is None:
+            return
+        if not 0.0 <= self.press_m <= MAX_PRESS_M:
+            raise ValueError(f"press_m must lie between 0 and {MAX_PRESS_M} m, got {self.press_m}")
+        if self.checkpoint is not None:
+            raise ValueError(f"press_m {self.press_m} is of the heuristic: give it without --checkpoint")
 
     def _check_question(self) -> None:
         for name in ("threshold", "alpha"):

@@ -105,15 +105,17 @@ def make_source(
     raise ValueError(f"source {name!r} does not exist; known: {', '.join(SOURCES)}")
 
 
-def make_heuristic(task: Task, preset: str) -> Source:
-    """The heuristic planner of a task. Raises ValueError for a task without one."""
+def make_heuristic(task: Task, preset: str, press_m: float | None = None) -> Source:
+    """The heuristic planner of a task; `press_m` fixes its squeeze depth. Raises ValueError for a task without one."""
     from core.planners.box_pickup import BoxPickupHeuristic, BoxPickupPlannerConfig
+    from core.planners.box_pickup_style import StyleRanges
     from core.tasks.box_pickup import BoxPickup
 
     if not isinstance(task, BoxPickup):
         raise ValueError(f"task {task.name!r} has no heuristic planner; choose another source")
     speeds = SPEEDS["hardware" if preset == "hardware" else "simulation"]
-    return BoxPickupHeuristic(task, BoxPickupPlannerConfig(speeds=speeds))
+    style = StyleRanges() if press_m is None else StyleRanges(press_m=(press_m, press_m))
+    return BoxPickupHeuristic(task, BoxPickupPlannerConfig(speeds=speeds, style=style))
 
 
 def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
