@@ -165,8 +165,15 @@ class LiveBackend(Backend, Protocol):
     engaged: bool
     "whether targets reach the joints"
 
-    def engage(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Take the robot over; takes seconds, `tell` hears of each step. Raises RuntimeError with the reason."""
+    def take_over(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Bring the robot to where targets may begin; takes seconds, `tell` hears of each step.
+
+        May run on a thread of its own beside `refresh` and `request_stop`. Raises RuntimeError with the reason.
+        """
+        ...
+
+    def engage(self) -> None:
+        """From now on targets reach the joints. Raises RuntimeError when the robot is not taken over."""
         ...
 
     def disengage(self) -> None:

@@ -179,7 +179,7 @@ class T1Backend:
 
     # ------------------------------------------------------------------ a person's wishes
 
-    def engage(self, tell: Callable[[str], None] = lambda _: None) -> None:
+    def take_over(self, tell: Callable[[str], None] = lambda _: None) -> None:
         """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the agent's reason."""
         try:
             if self._client.ask("state", sensors=False)["state"] == "connected":
@@ -190,7 +190,13 @@ class T1Backend:
                 self._wait_for(self.rung, tell=tell)
         except (AgentError, AgentGoneError, TimeoutError) as error:
             raise RuntimeError(f"the robot was not taken over: {error}") from None
-        self._report = self._client.ask("state")
+
+    def engage(self) -> None:
+        """Targets reach the joints from now on. Raises RuntimeError when the robot is not taken over."""
+        self._report = self._ask("state")
+        if self._report["state"] != self.rung:
+            detail = self._report["stop_words"] or self._report["detail"]
+            raise RuntimeError(f"the robot was not taken over: it is {self._report['state']} ({detail})")
         self._anchor()  # it was lifted and swung on the way
         self.engaged = True
         self.rate.restart()
@@ -254,7 +260,8 @@ class T1Backend:
         self._odometry.reset(self._initial.base_pos_w[:, :2])
 
     def _wait_for(self, *states: str, tell: Callable[[str], None] = lambda _: None) -> None:
-        assert self._processes is not None
+        if self._processes is None:
+            raise RuntimeError("the session with the robot was closed")
         self._processes.wait_for(*states, timeout_s=ENGAGE_S, tell=tell)
 
     def _ask(self, do: str, **values: Any) -> dict[str, Any]:

@@ -19,8 +19,14 @@ class StopLevel(IntEnum):
 class StopLatch:
     """The level asked for, and since when."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        raised: Callable[[StopLevel, float], None] = lambda _level, _pressed_s: None,
+    ) -> None:
+        """raised: told of every higher level at once, on the thread that asked, with the time of the press."""
         self._now = now
+        self._raised = raised
         self._lock = threading.Lock()
         self._level = StopLevel.NONE
         self._since_s = 0.0
@@ -35,11 +41,16 @@ class StopLatch:
         """Time (of `now`) of the request that set or cleared the level."""
         return self._since_s
 
-    def request(self, level: StopLevel) -> None:
-        """Stop at least this far. A request that changes nothing keeps the time of the first."""
+    def request(self, level: StopLevel, pressed_s: float = 0.0) -> None:
+        """Stop at least this far. A request that changes nothing keeps the time of the first.
+
+        pressed_s: when a person pressed, for the measurement; 0: now.
+        """
         with self._lock:
-            if level > self._level:
-                self._level, self._since_s = level, self._now()
+            if level <= self._level:
+                return
+            self._level, self._since_s = level, self._now()
+        self._raised(level, pressed_s or self._since_s)
 
     def clear(self) -> None:
         """Release both stops."""

@@ -19,7 +19,7 @@ def needs_another_recording(old: Configure, new: Configure) -> bool:
 
 
 def _built_from(config: Configure) -> tuple[str, ...]:
-    return config.task, config.backend, config.controller, config.robot
+    return (config.task, config.backend, config.controller, config.robot, config.stop_key, config.soft_stop_key)
 
 
 def _commanding(config: Configure) -> tuple[object, ...]:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from core.backends.base import LiveBackend
 from core.clock import Rate
-from core.control.stop import StopLatch
+from core.control.stop import StopLatch, StopLevel
 from core.teleop.keyboard import KeyboardDevice
 from core.types import CONTROL_PERIOD_S
 from trainer.session.heartbeat import HeartbeatWatch
-from trainer.session.messages import Configure, SessionState, StateChanged, WorkerEvent
+from trainer.session.messages import Configure, SessionError, SessionState, StateChanged, WorkerEvent
 from trainer.session.telemetry import LoopMeter
 from trainer.session.vr import MakeInput, Vr
 from trainer.session.world import World
@@ -27,7 +27,7 @@ class SessionContext:
     ) -> None:
         self._tell = tell
         self.now = now
-        self.stop = StopLatch(now)
+        self.stop = StopLatch(now, self._stop_raised)
         self.heartbeat = HeartbeatWatch(now=now)
         self.keyboard = KeyboardDevice(now)
         self.vr = Vr(self.stop, now, make_input)
@@ -44,6 +44,20 @@ class SessionContext:
         self._tell(event)
         if self.config.source == "vr":
             self.vr.feel.heard(event)
+
+    def _stop_raised(self, level: StopLevel, pressed_s: float) -> None:
+        """Whoever asked for it, on whatever thread: a real robot hears of it past the loop, which may hang."""
+        if (world := self.world) is None or world.robot is None:
+            return
+        world.robot.request_stop(level, pressed_s)
+        world.notes.note("stop_asked", level=level.name.lower(), pressed_s=pressed_s)
+
+    def clear_stop(self) -> None:
+        """Release the stop, of the robot first: one that it has not confirmed stays."""
+        if (robot := self.robot) is not None and (why := robot.clear_stop()):
+            self.emit(SessionError(f"the stop stays: {why}", "use the robot's remote control"))
+            return
+        self.stop.clear()
 
     def enter(self, state: SessionState) -> None:
         """The session is in another state now."""

@@ -184,6 +184,7 @@ class LiveSession:
         if self.config.source == "vr":
             self.vr.after_step(rollout)
         world.foot.tick(getattr(world.controller, "footsteps", None), rollout.state)
+        world.notes.held(rollout.holding)
         self._stops.after_step()
         if not self._episodes.active and self.state == "running" and self.stop.level == StopLevel.NONE:
             self._context.enter("ready")  # standing, hands held
@@ -191,6 +192,8 @@ class LiveSession:
     def _fail(self, error: Exception) -> None:
         self._context.stepping = False
         self.stop.request(StopLevel.HARD)
+        if self.world is not None:
+            self.world.notes.note("error", reason=f"the loop broke: {error}")
         remedy = "clear the stop; report this with the details"
         self._context.emit(SessionError(f"the loop broke: {error}", remedy, traceback.format_exc()))
         self._context.enter("ready")
@@ -204,7 +207,8 @@ class LiveSession:
         steps = getattr(world.controller, "footsteps", None)
         loop = self._context.meter.stats(world.robot.rate if world.robot is not None else self.rate)
         vr = self.vr.view(world.rollout, loop) if self.config.source == "vr" else None
-        return build_telemetry(world.rollout, world.scene, world.tally, world.foot, steps, loop, view, vr)
+        robot = world.robot.status() if world.robot is not None else None
+        return build_telemetry(world.rollout, world.scene, world.tally, world.foot, steps, loop, view, vr, robot)
 
     def close(self) -> None:
         """End the session. Safe to call twice."""

@@ -154,7 +154,8 @@ class Heartbeat:
 
 # ---------------------------------------------------------------------------------------------------- worker to client
 
-SessionState = Literal["unconfigured", "loading", "ready", "running", "paused", "ended"]
+SessionState = Literal["unconfigured", "loading", "ready", "engaging", "running", "paused", "ended"]
+"""engaging: a real robot stands up and is taken over, some seconds in which only stops, pause and reset work."""
 StopState = Literal["none", "soft", "hard"]
 RecordingState = Literal["off", "refused", "armed", "recording", "finished"]
 """off: no data set; refused: the data set cannot be recorded to; armed: the next start records; recording; finished:

@@ -41,7 +41,7 @@ class OperatorRequests:
                 self._start_or_pause()
             case "clear_soft_stop":
                 if self._context.stop.level == StopLevel.SOFT:
-                    self._context.stop.clear()  # a hard one is cleared where the robot is seen: in the window
+                    self._context.clear_stop()  # a hard one is cleared where the robot is seen: in the window
             case "home" | "calibrate" | "soft_stop" | "hard_stop":
                 pass  # done by the operator's device, which does not wait for the loop
             case _:

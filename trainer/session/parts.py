@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from core.teleop.keyboard import KeyboardDevice
 from core.teleop.mapper import Device, MapperConfig, OperatorSource, TeleopMapper
 from core.types import Command, JointTarget, WorldState
 from trainer.safety_log import new_log
+from trainer.session.messages import Configure
 
 BACKENDS = ("mujoco", "t1", "t1_whole_body", "fake")
 ROBOTS = ("t1", "t1_whole_body")
@@ -27,8 +29,28 @@ OPERATOR_TIME_LIMIT_S = 300.0
 """A person needs longer than a planner."""
 
 
-def make_backend(name: str, task: Task, robot: str = "lo") -> Backend:
-    """A backend with the task's scene in as many worlds as the task; `robot` is where a real one is reached.
+@dataclass(frozen=True)
+class RobotSettings:
+    """How a real robot is reached and stopped."""
+
+    address: str = "lo"
+    "network interface, with the DDS domain after a colon where it is not 0"
+    stop_key: str = ""
+    "device of a hard-stop key or pedal, '' for none"
+    soft_stop_key: str = ""
+    "device of a soft-stop key or pedal, '' for none"
+
+    @classmethod
+    def of(cls, config: Configure) -> "RobotSettings":
+        """Those of a session."""
+        return cls(config.robot, config.stop_key, config.soft_stop_key)
+
+
+NO_ROBOT = RobotSettings()
+
+
+def make_backend(name: str, task: Task, robot: RobotSettings = NO_ROBOT) -> Backend:
+    """A backend with the task's scene in as many worlds as the task; `robot` is how a real one is reached.
 
     Raises ValueError naming the known ones, ConnectionError when the robot is not there.
     """
@@ -45,15 +67,18 @@ def make_backend(name: str, task: Task, robot: str = "lo") -> Backend:
     return make_robot(name, task, robot)
 
 
-def make_robot(name: str, task: Task, robot: str) -> LiveBackend:
-    """The robot at "INTERFACE" or "INTERFACE:DOMAIN". Raises ValueError, ConnectionError."""
+def make_robot(name: str, task: Task, robot: RobotSettings) -> LiveBackend:
+    """The robot, with its agent and its dead-man. Raises ValueError, ConnectionError."""
     from core.backends.t1 import T1Backend
     from core.robot.agent.config import AgentConfig
 
     if task.num_worlds != 1:
         raise ValueError(f"the robot is one world, not {task.num_worlds}; use the backend mujoco")
-    interface, domain = robot_address(robot)
-    agent = AgentConfig(domain=domain, interface=interface, log_path=str(new_log()))
+    interface, domain = robot_address(robot.address)
+    agent = AgentConfig(
+        domain=domain, interface=interface, log_path=str(new_log()), stop_key_device=robot.stop_key,
+        soft_stop_key_device=robot.soft_stop_key,
+    )  # fmt: skip
     return T1Backend(task.scene(), agent, "upper_body" if name == "t1" else "custom")
 
 

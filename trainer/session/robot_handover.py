@@ -1,9 +1,41 @@
 """A real robot in a session: when it is taken over and given back, and what its guards say meanwhile."""
 
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from core.backends.base import LiveBackend
 from core.control.stop import StopLevel
 from trainer.session.context import SessionContext
 from trainer.session.episodes import WORLD
 from trainer.session.messages import LogLine, SessionError
+
+
+class TakeOver:
+    """The seconds in which a robot stands up and is taken over, on a thread: stops and telemetry go on."""
+
+    def __init__(self, robot: LiveBackend, then: Callable[[], None]) -> None:
+        """then: what the loop does once the robot follows."""
+        self.then = then
+        self.steps: deque[str] = deque()
+        "what the robot's guards say that they do"
+        self.failure = ""
+        self.unwanted = False
+        "nobody wants the robot any more: it is given back when it follows"
+        self.robot = robot
+        self._thread = threading.Thread(target=self._run, name="take-over", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the robot follows, or refused."""
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.robot.take_over(self.steps.append)
+        except RuntimeError as error:
+            self.failure = str(error)
 
 
 class RobotHandover:
@@ -12,42 +44,44 @@ class RobotHandover:
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._told: set[str] = set()
+        self._take_over: TakeOver | None = None
 
-    def take_over(self) -> bool:
-        """A real robot is engaged before the loop runs; takes seconds, during which stops work. False: refused."""
+    def take_over(self, then: Callable[[], None]) -> None:
+        """Go on with `then`: at once, or as soon as a real robot follows."""
         context = self._context
-        robot, world = context.robot, context.world
+        robot = context.robot
         if robot is None or robot.engaged:
-            return True
-        assert world is not None
-        context.emit(LogLine("taking the robot over: it stands up"))
-        try:
-            robot.engage()
-        except RuntimeError as error:
-            context.emit(SessionError(str(error), "mend that, then Start again"))
-            return False
-        world.rollout.begin_here()
-        context.emit(LogLine("the robot follows"))
-        return True
+            then()
+            return
+        if self._take_over is None:
+            context.emit(LogLine("taking the robot over: it stands up"))
+            self._take_over = TakeOver(robot, then)
+        self._take_over.unwanted = False
+        context.enter("engaging")
 
     def give_back(self) -> None:
         """A real robot cannot be frozen: its firmware gets it back."""
+        if self._take_over is not None:
+            self._take_over.unwanted = True
         if (robot := self._context.robot) is not None and robot.engaged:
             robot.disengage()
+            self._note("given_back")
             self._context.emit(LogLine("the robot's firmware has the robot again"))
 
     def watch_at_rest(self) -> None:
         """Nothing runs, but the robot's guards may have something to say, or its processes may be gone."""
-        if (robot := self._context.robot) is None:
+        robot = self._context.robot
+        if self._take_over is not None and self._take_over.robot is not robot:
+            self._take_over = None  # that robot was closed with its world
+        if robot is None:
             return
         try:
-            robot.refresh()
+            if self._take_over is None:
+                robot.refresh()
+            else:
+                self._follow(self._take_over, robot)
         except RuntimeError as error:
-            self._context.emit(
-                SessionError(f"the robot is lost: {error}", "use the remote; then choose the backend again")
-            )
-            self._context.close_world()
-            self._context.enter("unconfigured")
+            self._lose(error)
             return
         self.watch()
 
@@ -71,3 +105,48 @@ class RobotHandover:
             world.rollout.end(WORLD, "robot lost")
             context.emit(SessionError(trouble.words, "clear the stop, then Start takes the robot over again"))
             context.enter("ready")
+
+    # ------------------------------------------------------------------ details
+
+    def _follow(self, take_over: TakeOver, robot: LiveBackend) -> None:
+        """Tell the steps; at the end the robot is ours, or it refused."""
+        while take_over.steps:
+            self._context.emit(LogLine(f"robot: {take_over.steps.popleft()}"))
+        if not take_over.done:
+            robot.refresh()
+            return
+        self._take_over = None
+        if self._context.state == "engaging":
+            self._context.enter("ready")
+        if take_over.failure:
+            self._refused(take_over.failure)
+            return
+        try:
+            robot.engage()
+        except RuntimeError as error:
+            self._refused(str(error))
+            return
+        if take_over.unwanted:
+            self.give_back()
+            return
+        assert self._context.world is not None
+        self._context.world.rollout.begin_here()
+        self._note("taken_over")
+        self._context.emit(LogLine("the robot follows"))
+        take_over.then()
+
+    def _refused(self, why: str) -> None:
+        self._note("refused", reason=why)
+        self._context.emit(SessionError(why, "mend that, then Start again"))
+
+    def _lose(self, error: RuntimeError) -> None:
+        context = self._context
+        self._take_over = None
+        self._note("error", reason=f"the robot is lost: {error}")
+        context.emit(SessionError(f"the robot is lost: {error}", "use the remote; then choose the backend again"))
+        context.close_world()
+        context.enter("unconfigured")
+
+    def _note(self, event: str, **details: str) -> None:
+        if (world := self._context.world) is not None:
+            world.notes.note(event, **details)

@@ -20,12 +20,23 @@ class SafetyNotes(Observer):
     """Writes beside the agent and the dead-man into the same file; a disk that fails stops nothing."""
 
     def __init__(self, path: Path | str) -> None:
+        """path: of the log, '' for none (a simulation)."""
         self.log = SafetyLog(str(path), "session")
         self._limits: SafetyLimits | None = None
+        self._settings: dict[str, str] = {}
+        self._holding = ""
 
-    def began(self, **settings: Any) -> None:
-        """The session's settings, once and whenever they change."""
-        self.log.add("settings", **{name: str(value) for name, value in settings.items()})
+    def began(self, **settings: str) -> None:
+        """The session's settings; noted when they are others than before."""
+        if settings != self._settings:
+            self._settings = settings
+            self.log.add("settings", **settings)
+
+    def held(self, reason: str) -> None:
+        """Why the loop holds the robot ('' it does not); noted when it changes."""
+        if reason != self._holding:
+            self._holding = reason
+            self.log.add("hold" if reason else "hold_ended", reason=reason)
 
     def limits_in_force(self, limits: SafetyLimits, preset: str) -> None:
         """The limits that commands have from now on; noted when they are others than before."""
@@ -43,6 +54,8 @@ class SafetyNotes(Observer):
 
     def command_sent(self, record: CommandSent) -> None:
         """One line a command in which the filter intervened: what was asked for and what was sent instead."""
+        if not self.log.path:
+            return
         kinds = [kind for kind, where in record.interventions.items() if bool(where[0])]
         if kinds:
             self.log.add("intervention", kinds=kinds, changed=changed_components(record.wanted, record.sent))

@@ -85,7 +85,7 @@ class Setup:
         source = self._make_source(config, task)
         return World(
             task,
-            parts.make_backend(config.backend, task, config.robot),
+            parts.make_backend(config.backend, task, parts.RobotSettings.of(config)),
             source,
             limits,
             self._controllers[key],
@@ -186,6 +186,7 @@ class Setup:
                 self._refuse(error)
                 return
         context.config = config
+        self._note(config, world)
         self._keep_planners()
         limit_s = parts.OPERATOR_TIME_LIMIT_S if config.source in parts.OPERATED else world.usual_time_limit_s
         if fresh or limit_s != world.task.time_limit_s:
@@ -196,6 +197,16 @@ class Setup:
         if fresh or needs_another_recording(old, config):
             world.recorder.configure(_target(config, world), config.auto_record, config.label)
         world.recorder.label = config.label
+
+    def _note(self, config: Configure, world: World) -> None:
+        """Who commands, within which limits: what a safety log begins with, and every change of it."""
+        world.notes.began(
+            task=config.task, source=config.source, backend=config.backend, checkpoint=config.checkpoint or "",
+            operator=config.operator, controller=config.controller, stop_key=config.stop_key,
+            soft_stop_key=config.soft_stop_key, software=software_version(),
+        )  # fmt: skip
+        preset = parts.allowed_preset(config.backend, config.safety)
+        world.notes.limits_in_force(world.rollout.safety.limits, preset)
 
     def _replace_source(self, config: Configure, world: World) -> None:
         """Somebody else commands, in the middle of an episode too. Raises ValueError, OSError."""

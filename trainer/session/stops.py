@@ -3,7 +3,7 @@
 from core.control.stop import StopLevel
 from trainer.session.context import SessionContext
 from trainer.session.episodes import WORLD
-from trainer.session.messages import SessionError, Stop, StopChanged
+from trainer.session.messages import Stop, StopChanged
 from trainer.session.telemetry import STOP_STATES
 from trainer.session.transport import Transport
 
@@ -19,18 +19,12 @@ class Stops:
     def receive(self, message: Stop) -> None:
         """Latch or clear, from any thread: the loop may hang."""
         context = self._context
-        robot = context.robot
         match message.action:
             case "soft_stop" | "hard_stop":
                 level = StopLevel.SOFT if message.action == "soft_stop" else StopLevel.HARD
-                context.stop.request(level)
-                if robot is not None:
-                    robot.request_stop(level)
+                context.stop.request(level, message.pressed_s)
             case "clear_stop":
-                if robot is not None and (why := robot.clear_stop()):
-                    context.emit(SessionError(f"the stop stays: {why}", "use the robot's remote control"))
-                    return
-                context.stop.clear()
+                context.clear_stop()
 
     def after_step(self) -> None:
         """Tell what the loop obeyed in the period that ended; a hard stop ends the episode."""

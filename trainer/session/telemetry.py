@@ -16,6 +16,7 @@ from core.control.stop import StopLevel
 from core.policy.live import LivePlayer
 from core.policy.live_config import PlannerStats
 from core.rigid import quat_from_yaw, quat_mul, quat_rotate, quat_rotate_inv, rotation_error, yaw_of
+from core.robot.status import RobotStatus
 from core.rollout import CommandSent, EpisodeEnd, EpisodeStart, Observer, Rollout
 from core.tasks.scene import Scene
 from core.types import WorldState
@@ -121,7 +122,7 @@ ABANDONED = ("reset", "reconfigured", "quit")
 
 def build_telemetry(
     rollout: Rollout, scene: Scene, tally: Tally, foot: FootMeter, steps: FootstepCommand | None, loop: LoopStats,
-    view: SessionView, vr: VrView | None = None,
+    view: SessionView, vr: VrView | None = None, robot: RobotStatus | None = None,
 ) -> Telemetry:  # fmt: skip
     """World 0 now."""
     state, sent = rollout.state, rollout.safety.sent
@@ -167,6 +168,7 @@ def build_telemetry(
         loop=loop,
         vr=vr,
         planner=rollout.source.stats() if isinstance(rollout.source, LivePlayer) else PlannerStats(),
+        robot=robot,
     )
 
 

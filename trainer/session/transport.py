@@ -56,7 +56,7 @@ class Transport:
         if context.stop.level != StopLevel.NONE:
             context.emit(SessionError("cannot start: a stop is latched", "clear the stop first"))
             return
-        if context.state == "running":
+        if context.state in ("running", "engaging"):
             return
         if not self._episodes.active:
             self._episodes.begin()
@@ -80,15 +80,16 @@ class Transport:
         self._context.enter("ready")
 
     def _run(self) -> None:
-        if not self._handover.take_over():
-            return
+        self._handover.take_over(self._step)
+
+    def _step(self) -> None:
         self._context.stepping = True
         self._context.rate.restart()
         self._context.meter.restart()
         self._context.enter("running")
 
     def _pause(self) -> None:
-        if self._context.state == "running":
+        if self._context.state in ("running", "engaging"):
             self._context.stepping = False
             self._handover.give_back()
             self._context.enter("paused")

@@ -11,6 +11,7 @@ from core.tasks.base import Task
 from core.tasks.scene import Scene
 from trainer.session.messages import WorkerEvent
 from trainer.session.recorder import LiveRecorder
+from trainer.session.safety_notes import SafetyNotes
 from trainer.session.telemetry import FootMeter, Tally
 
 
@@ -41,15 +42,17 @@ class World:
         self.tally = Tally()
         self.foot = FootMeter()
         self.recorder = LiveRecorder(task, emit)
+        self.notes = SafetyNotes(self.robot.status().log if self.robot is not None else "")
         self.controller = controller
-        watching = (self.tally, self.recorder, *observers, _EndReporter(episode_ended))
+        watching = (self.tally, self.recorder, self.notes, *observers, _EndReporter(episode_ended))
         self.rollout = Rollout(
             task, backend, source, SafetyFilter(limits), controller, next_seed, watching, stop, hold, now
         )
 
     def close(self) -> None:
-        """Release the recorder's thread and the simulator's."""
+        """Release the threads of recorder and log, and the simulator's."""
         self.recorder.close()
+        self.notes.close()
         self.backend.close()
 
 

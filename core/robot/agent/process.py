@@ -138,6 +138,8 @@ class AgentProcess:
             case "prepare" | "custom" | "upper_body" | "leave" | "clear" as name:
                 return self._begin(name)
             case "quit":
+                if self._busy.locked():  # a robot that just stands up must not keep the process
+                    agent.stop.request(StopLevel.SOFT, "the session ends")
                 self._begin("leave", wait=True)
                 self.ending.set()
                 return agent.report(sensors=False)

@@ -36,10 +36,13 @@ def test_that_a_robot_is_driven_through_the_border() -> None:
             backend.step(target)
             before = robot.status()
 
+            steps: list[str] = []
+            backend.take_over(steps.append)
             backend.engage()
+            begun = backend.read_state()
             for _ in range(60):
                 backend.step(target)
-            state, driven = backend.read_state(), robot.status()
+            state, driven, told = backend.read_state(), robot.status(), backend.status()
 
             backend.request_stop(StopLevel.SOFT)
             backend.step(target)
@@ -62,6 +65,10 @@ def test_that_a_robot_is_driven_through_the_border() -> None:
     torch.testing.assert_close(state.joint_pos[0, ARMS], q[0, ARMS], atol=0.15, rtol=0)
     assert float(state.base_pos_w[0, 0]) == pytest.approx(0.4, abs=0.2)
     assert float(state.objects["box"].pos_w[0, 0]) == pytest.approx(1.0)
+    assert float(begun.time_s[0]) == pytest.approx(0.0, abs=0.2)
+    assert float(state.time_s[0]) == pytest.approx(60 * 0.02, abs=1.0)
+    assert "asking for prepare mode: the robot stands up" in steps
+    assert (told.state, told.mode, told.stop, told.confirmation) == ("upper_body", "walking", "none", "")
     assert soft is not None
     assert (soft.level, soft.lost) == (StopLevel.SOFT, False)
     assert cleared is None

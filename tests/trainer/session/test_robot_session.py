@@ -1,5 +1,9 @@
 """A live session that drives a robot: when it is taken over and given back, and what its guards say."""
 
+import json
+import threading
+from pathlib import Path
+
 import pytest
 
 from core.backends.base import LiveBackend, Trouble
@@ -31,14 +35,21 @@ class FakeT1(FakeBackend):
         self.rate = Rate(CONTROL_PERIOD_S, clock.now, clock.sleep)
         self.engaged = False
         self.refusal = ""
+        self.let_stand = threading.Event()
+        self.let_stand.set()
+        self.log = ""
         self.stays = ""
         self.asked: list[object] = []
         self.found: Trouble | None = None
         self.steps = 0
 
-    def engage(self, tell=lambda _: None) -> None:
+    def take_over(self, tell=lambda _: None) -> None:
+        tell("the robot stands")
+        assert self.let_stand.wait(30)
         if self.refusal:
             raise RuntimeError(self.refusal)
+
+    def engage(self) -> None:
         self.engaged = True
         self.asked.append("engage")
 
@@ -48,9 +59,10 @@ class FakeT1(FakeBackend):
 
     def request_stop(self, level: StopLevel, pressed_s: float | None = None) -> None:
         self.asked.append(level)
+        self.pressed_s = pressed_s
 
     def status(self) -> RobotStatus:
-        return RobotStatus(state="upper_body" if self.engaged else "connected")
+        return RobotStatus(state="upper_body" if self.engaged else "connected", log=self.log)
 
     def clear_stop(self) -> str:
         if not self.stays:
@@ -86,13 +98,14 @@ class Clock:
 class Desk:
     """A session with a fake robot."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, log: str = "") -> None:
         clock = Clock()
         self.clock = clock
         self.robots: list[FakeT1] = []
 
         def make(name, task, robot):
             self.robots.append(FakeT1(task.scene(), clock))
+            self.robots[-1].log = log
             return self.robots[-1]
 
         monkeypatch.setattr(parts, "make_backend", make)
@@ -106,9 +119,12 @@ class Desk:
     def robot(self) -> FakeT1:
         return self.robots[-1]
 
-    def run(self) -> None:
-        self.session.receive(Control("start"))
-        self.ticks(3)
+    def run(self, action: str = "start") -> None:
+        self.session.receive(Control(action))
+        self.ticks(1)
+        while self.session.state == "engaging":
+            self.ticks(1)
+        self.ticks(2)
 
     def ticks(self, count: int) -> None:
         for _ in range(count):
@@ -161,8 +177,7 @@ def test_that_a_robot_is_given_back_instead_of_frozen(desk: Desk, action: str) -
 
     assert desk.robot.asked.count("disengage") == 1
     assert desk.robot.steps == steps
-    desk.session.receive(Control("resume" if action == "pause" else "start"))
-    desk.ticks(2)
+    desk.run("resume" if action == "pause" else "start")
     assert desk.robot.asked.count("engage") == 2
 
 
@@ -174,6 +189,96 @@ def test_that_a_refused_take_over_says_why_and_nothing_runs(desk: Desk) -> None:
     assert desk.session.state == "ready"
     assert "trunk is tilted" in desk.errors()[0]
     assert desk.robot.steps == 0
+
+
+def test_that_stops_and_telemetry_go_on_while_the_robot_stands_up(desk: Desk) -> None:
+    desk.robot.let_stand.clear()
+    desk.session.receive(Control("start"))
+    desk.ticks(3)
+    telemetry = desk.session.telemetry()
+    desk.session.receive(Stop("hard_stop"))
+    stopped = list(desk.robot.asked)
+    desk.robot.refusal = "stopped: hard stop"
+    desk.robot.let_stand.set()
+    while desk.session.state == "engaging":
+        desk.ticks(1)
+
+    assert telemetry is not None
+    assert telemetry.state == "engaging"
+    assert telemetry.robot is not None
+    assert StopLevel.HARD in stopped
+    assert not desk.robot.engaged
+    assert "stopped" in desk.errors()[-1]
+    assert "robot: the robot stands" in [event.text for event in desk.events if isinstance(event, LogLine)]
+
+
+@pytest.mark.parametrize("action", ["pause", "reset"])
+def test_that_a_robot_that_is_not_wanted_any_more_is_given_back_when_it_stands(desk: Desk, action: str) -> None:
+    desk.robot.let_stand.clear()
+    desk.session.receive(Control("start"))
+    desk.ticks(2)
+    desk.session.receive(Control(action))
+    desk.ticks(2)
+    desk.robot.let_stand.set()
+    while "disengage" not in desk.robot.asked:
+        desk.ticks(1)
+    desk.ticks(3)
+
+    assert not desk.robot.engaged
+    assert desk.robot.steps == 0
+    assert desk.session.state == ("paused" if action == "pause" else "ready")
+
+
+def test_that_a_second_start_while_it_stands_up_takes_over_once(desk: Desk) -> None:
+    desk.robot.let_stand.clear()
+    desk.session.receive(Control("start"))
+    desk.ticks(1)
+    desk.session.receive(Control("reset"))
+    desk.session.receive(Control("start"))
+    desk.ticks(2)
+    assert desk.session.state == "engaging"
+    desk.robot.let_stand.set()
+    while desk.session.state == "engaging":
+        desk.ticks(1)
+
+    assert desk.robot.asked.count("engage") == 1
+    assert desk.session.state == "running"
+
+
+def test_that_a_stop_of_any_device_reaches_the_robot_at_once_with_the_time_of_the_press(desk: Desk) -> None:
+    """Buttons of the headset's controllers latch the stop on their own thread."""
+    desk.run()
+    desk.session.stop.request(StopLevel.SOFT, 99.5)
+
+    assert desk.robot.asked[-1] == StopLevel.SOFT
+    assert desk.robot.pressed_s == 99.5
+
+
+def test_that_limits_interventions_and_stops_are_in_the_safety_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "safety.jsonl"
+    desk = Desk(monkeypatch, str(path))
+    desk.run()
+    source = desk.session.world.rollout.source
+    act = source.act
+    source.act = lambda state: act(state)._map(lambda tensor: tensor * 10.0)
+    desk.ticks(12)
+    desk.session.receive(Stop("soft_stop", 99.0))
+    desk.ticks(8)
+    desk.session.close()
+
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    found = {entry["event"]: entry for entry in entries}
+    assert found["settings"]["backend"] == "t1"
+    assert (found["limits"]["preset"], found["limits"]["speed_m_s"]) == ("hardware", 0.2)
+    assert "quaternion" in found["intervention"]["kinds"]
+    asked, sent = next(iter(found["intervention"]["changed"].values()))
+    assert asked != sent
+    assert (found["stop_asked"]["level"], found["stop_asked"]["pressed_s"]) == ("soft", 99.0)
+    assert found["hold"]["reason"] == "soft stop"
+    assert {"taken_over", "episode_began"} <= set(found)
+    assert {entry["who"] for entry in entries} == {"session"}
 
 
 def test_that_a_stop_goes_to_the_robot_past_the_loop(desk: Desk) -> None:
