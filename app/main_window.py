@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from app.actions import Entry, build_menus, shortcut_table
 from app.dialogs.about import AboutDialog
+from app.dialogs.safety_log import SafetyLogDialog
 from app.dialogs.shortcuts import ShortcutsDialog
 from app.errors import ProblemPresenter
 from app.jobs import RUNS_ROOT
@@ -178,6 +179,7 @@ class MainWindow(QMainWindow):
             Entry(session, "soft_stop", "Soft stop", lambda: state.stop("soft_stop"), shown_keys=SOFT_STOP_KEYS),
             Entry(session, "hard_stop", "Hard stop", lambda: state.stop("hard_stop"), shown_keys=HARD_STOP_KEYS),
             Entry(session, "clear_stop", "Clear stop", lambda: state.stop("clear_stop"), "Ctrl+F12"),
+            Entry(session, "safety_log", "Safety log…", self.show_safety_log, "Ctrl+Shift+L", separated=True),
             Entry(session, "quit", "Quit", self.close, "Ctrl+Q", separated=True),
             Entry(recording, "dataset_new", "New data set…", self.recording.ask_new, "Ctrl+N"),
             Entry(recording, "dataset_open", "Open data set…", self.recording.ask_open, "Ctrl+O"),
@@ -220,6 +222,8 @@ class MainWindow(QMainWindow):
             source.hard_stop_pressed.connect(lambda: state.stop("hard_stop"))
         self.stops.clear_pressed.connect(lambda: state.stop("clear_stop"))
         state.session_changed.connect(self._on_session_changed)
+        state.ticked.connect(self._on_ticked)
+        self.session.robot_box.log_wanted.connect(self.show_safety_log)
         state.problem_raised.connect(self.problems.show)
         state.replay_changed.connect(self._on_replay_changed)
         self.switch.chosen.connect(self.show_page)
@@ -231,7 +235,14 @@ class MainWindow(QMainWindow):
     @pyqtSlot()
     def _on_session_changed(self) -> None:
         state = self._state
-        self.stops.show_state(state.stop_shown, state.stop_latency_ms, state.stop_round_trip_ms)
+        self.stops.show_state(
+            state.stop_shown, state.stop_latency_ms, state.stop_round_trip_ms, state.robot_stop.shown()
+        )  # fmt: skip
+
+    @pyqtSlot()
+    def _on_ticked(self) -> None:
+        if self._state.has_robot:  # the robot's word, or that there is none, comes at its own time
+            self._on_session_changed()
 
     @pyqtSlot()
     def _on_replay_changed(self) -> None:
@@ -243,7 +254,7 @@ class MainWindow(QMainWindow):
     def _on_watch_wanted(self, planner: Path) -> None:
         self.show_page(ROBOT)
         self._state.watch(planner)
-        if self._state.session in ("running", "paused"):
+        if self._state.session in ("running", "paused", "engaging"):
             self._state.reset()  # now, not when the running episode has ended
         self._state.start()
 
@@ -287,6 +298,10 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         """Versions."""
         self._show_dialog(AboutDialog(self))
+
+    def show_safety_log(self) -> None:
+        """What the guards of robot sessions did."""
+        self._show_dialog(SafetyLogDialog(self._state.theme, parent=self))
 
     def _show_dialog(self, dialog: QWidget) -> None:
         if self._dialog is not None:

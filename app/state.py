@@ -12,6 +12,7 @@ from app.library import Library
 from app.problems import Problem
 from app.replay import Replay
 from app.reruns import Reruns
+from app.robot_stop import RobotStopWatch
 from app.scene_pose import ScenePose, pose_of_telemetry
 from app.series import LiveSeries
 from app.theme import DARK, Theme
@@ -95,6 +96,7 @@ class AppState(QObject):
         self.stop_shown: StopState = "none"
         self.stop_latency_ms: float | None = None
         self.stop_round_trip_ms: float | None = None
+        self.robot_stop = RobotStopWatch(now)
         self.last_episode: EpisodeFinished | None = None
         self.series = LiveSeries()
         self.theme: Theme = DARK
@@ -122,11 +124,17 @@ class AppState(QObject):
             self._client = None
         self.library.close()
         self.reruns.close()
+        self.robot_stop.close()
 
     @property
     def alive(self) -> bool:
         """Whether a session worker runs."""
         return self._client is not None and self._client.alive
+
+    @property
+    def has_robot(self) -> bool:
+        """Whether the session is one with a real robot (or refine-dp t1-sim)."""
+        return self.settings.backend.startswith("t1")
 
     @property
     def telemetry_age_s(self) -> float:
@@ -199,6 +207,8 @@ class AppState(QObject):
         """Begin an episode, or as soon as everything is loaded; go on when paused."""
         self.leave_replay()
         self._ensure_client()
+        if self.session == "engaging":
+            return
         if self.session == "paused":
             self._send(Control("resume"))
         elif self.session == "ready":
@@ -216,7 +226,7 @@ class AppState(QObject):
 
     def toggle(self) -> None:
         """Start, pause or go on: what the big button does."""
-        if self.session == "running":
+        if self.session in ("running", "engaging"):
             self.pause()
         else:
             self.start()
@@ -232,9 +242,17 @@ class AppState(QObject):
 
     def stop(self, action: StopAction) -> None:
         """Soft stop, hard stop, or clear a latched stop. Sent before anything else happens."""
-        self._send(Stop(action))
+        pressed_s = self._now()
+        self._send(Stop(action, pressed_s))
+        match action:
+            case "hard_stop":
+                self.robot_stop.pressed("hard")
+            case "soft_stop":
+                self.robot_stop.pressed("soft")
+            case "clear_stop":
+                self.robot_stop.clear_asked()
         self._start_wanted = False
-        self._stop_pressed_s = self._now()
+        self._stop_pressed_s = pressed_s
         self.stop_round_trip_ms = None
         self.session_changed.emit()
 
@@ -303,6 +321,7 @@ class AppState(QObject):
 
     def _take_telemetry(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
+        self.robot_stop.heard(telemetry.robot)
         self.series.add(telemetry, CONTROL_PERIOD_S)
         if telemetry.state != self.session:
             self._enter(telemetry.state)

@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
 from app.editors import INT_RANGE
 from app.field_docs import field_docs
 from app.jobs import RUNS_ROOT
+from app.panels.robot_box import RobotBox
 from app.sources import BACKENDS, CONTROLLERS, RUNTIMES, SAFETY, SOURCES, TASKS
 from app.state import AppState
 from app.theme import METRICS
@@ -31,10 +32,12 @@ STATE_WORDS = {
     "unconfigured": ("not started", "idle"),
     "loading": ("loading…", "warning"),
     "ready": ("ready", "good"),
+    "engaging": ("taking over…", "warning"),
     "running": ("running", "good"),
     "paused": ("paused", "warning"),
     "ended": ("ended", "idle"),
 }
+BUSY = ("running", "paused", "engaging")
 SHOW_EVERY_TICKS = 6
 
 
@@ -74,6 +77,7 @@ class SessionPanel(QWidget):
         self.stage = label("", "muted", "stage")
         self.time = QProgressBar()
         self.results = QLabel()
+        self.robot_box = RobotBox(state)
         self._build()
         self._connect()
         self._show()
@@ -97,6 +101,7 @@ class SessionPanel(QWidget):
         layout.addWidget(self.time)
         self.results.setObjectName("results")
         layout.addWidget(self.results)
+        layout.addWidget(self.robot_box)
         layout.addLayout(self._build_form())
         layout.addStretch(1)
 
@@ -177,7 +182,7 @@ class SessionPanel(QWidget):
             self._form.setRowVisible(widget, settings.source == "policy")
         self.backend.choose(settings.backend)
         self.robot.setText(settings.robot)
-        self.robot.setEnabled(settings.backend.startswith("t1") and state.session not in ("running", "paused"))
+        self.robot.setEnabled(settings.backend.startswith("t1") and state.session not in BUSY)
         self.safety.choose(settings.safety)
         self.controller.choose(settings.controller)
         self.seed.setValue(settings.seed)
@@ -185,7 +190,7 @@ class SessionPanel(QWidget):
         self.auto_next.setChecked(settings.auto_next)
         self._show_course()
         self.hint.setText(self._hint())
-        self.backend.setEnabled(state.session not in ("running", "paused"))
+        self.backend.setEnabled(state.session not in BUSY)
         self.task.setEnabled(self.backend.isEnabled())
 
     def _show_course(self) -> None:
@@ -195,12 +200,12 @@ class SessionPanel(QWidget):
             words, mood = f"{state.stop_shown} stop", "danger" if state.stop_shown == "hard" else "warning"
         self.pill.setText(words)
         set_property(self.pill, "state", mood)
-        texts = {"running": "Pause", "paused": "Resume"}
+        texts = {"running": "Pause", "paused": "Resume", "engaging": "Give back"}
         waiting = state.start_pending and state.session not in texts
         self.start.setText("Starting…" if waiting else texts.get(state.session, "Start"))
         self.start.setToolTip("Start, pause, go on (F5)")
         self.start.setEnabled(state.stop_shown == "none")
-        self.reset.setEnabled(state.session in ("running", "paused", "ready"))
+        self.reset.setEnabled(state.session in (*BUSY, "ready"))
 
     def _hint(self) -> str:
         state = self._state
@@ -210,6 +215,8 @@ class SessionPanel(QWidget):
             return "Soft stop: the robot stands and holds its hands. Clear the stop to go on."
         if state.telemetry is not None and state.telemetry.holding and state.session == "running":
             return f"The robot holds still: {state.telemetry.hold_reason}."
+        if state.session == "engaging":
+            return "The robot stands up and is taken over. Keep the remote in the hand; Give back ends it."
         if state.session == "ended":
             return "The session has ended. Start begins a new one."
         if state.session == "running" and state.settings.source == "heuristic":

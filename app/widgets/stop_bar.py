@@ -3,6 +3,7 @@
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from app.robot_stop import StopShown
 from app.stop_keys import HARD_STOP_KEYS, SOFT_STOP_KEYS
 from app.theme import METRICS
 from app.widgets.roles import button, label, set_property
@@ -12,6 +13,7 @@ SOFT_TIP = f"Soft stop ({SOFT_STOP_KEYS}): zero velocity, hands held, balance ke
 HARD_TIP = (
     f"Hard stop ({HARD_STOP_KEYS}): every joint only damped; the robot sinks down. Works wherever the keyboard is."
 )
+NO_ROBOT = StopShown()
 
 
 class StopBar(QWidget):
@@ -46,15 +48,22 @@ class StopBar(QWidget):
         layout.addWidget(self.soft)
         layout.addWidget(self.hard)
 
-    def show_state(self, state: StopState, latency_ms: float | None, round_trip_ms: float | None) -> None:
-        """Show a latched stop, and how long it took to be obeyed and confirmed."""
+    def show_state(
+        self, state: StopState, latency_ms: float | None, round_trip_ms: float | None, robot: StopShown = NO_ROBOT
+    ) -> None:
+        """Show a latched stop, how long it took to be obeyed, and for a real robot what the robot itself says."""
         words = {"none": "", "soft": "SOFT STOP latched", "hard": "HARD STOP latched"}
         times = "" if latency_ms is None else f"\nobeyed in {latency_ms:.0f} ms"
         times += "" if round_trip_ms is None else f", confirmed in {round_trip_ms:.0f} ms"
-        self.state_label.setText(words[state] + (times if state != "none" else ""))
-        set_property(self.state_label, "state", {"none": "idle", "soft": "warning", "hard": "danger"}[state])
-        self.state_label.setVisible(state != "none")
-        self.clear.setVisible(state != "none")
+        if robot.words:
+            words["none"], times = "HARD STOP asked for", f"\n{robot.words}"
+        stopped = state != "none" or bool(robot.words)
+        self.state_label.setText(words[state] + times if stopped else "")
+        danger = state == "hard" or bool(robot.words)
+        set_property(self.state_label, "state", "danger" if danger else "warning" if stopped else "idle")
+        set_property(self.state_label, "alarm", robot.confirmation == "NOT CONFIRMED")
+        self.state_label.setVisible(stopped)
+        self.clear.setVisible(stopped)
 
 
 def _stop_button(text: str, key: str, role: str, tip: str) -> QPushButton:

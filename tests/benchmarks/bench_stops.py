@@ -1,23 +1,30 @@
 """How fast the robot is limp after each fault, measured on the simulated robot over DDS: docs/safety.md.
 
 The time ends when the simulated motors lose their stiffness, by the robot's own clock (the monotonic clock of this
-computer). Presses have a goal of 20 ms, faults that the dead-man or a watchdog must find one of 300 ms.
+computer). Presses have a goal of 20 ms, faults that the dead-man or a watchdog must find one of 300 ms. Trials are kept
+in a file and added up: a measurement may be stopped and go on later.
 """
 
+import json
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.session_rig import SessionRig
 from tests.benchmarks.stop_rig import StopRig
 
 PRESS_MS, GUARD_MS = 20.0, 300.0
+Rig = StopRig | SessionRig
 
 
 def press(rig: StopRig) -> float:
-    """The hard stop over the agent's socket."""
+    """The hard stop over the agent's socket, as `refine-dp stop --hard` asks for it."""
     return rig.limp_after(rig.press())
 
 
@@ -27,22 +34,24 @@ def press_with_dead_calls(rig: StopRig) -> float:
     return rig.limp_after(rig.press())
 
 
-def planner_hung(rig: StopRig) -> float:
-    """Targets stop: the agent's watchdog."""
-    rig.targets.clear()
-    return rig.limp_after(time.monotonic())
+def press_in_window(rig: SessionRig) -> float:
+    """The stop button: window, session worker (and past it), agent, robot."""
+    return rig.limp_after(rig.press())
 
 
-def window_frozen(rig: StopRig) -> float:
-    """The window does nothing any more; its client still beats for a while and says so."""
-    rig.frozen_s = time.monotonic()
-    return rig.limp_after(rig.frozen_s)
+def worker_hung(rig: SessionRig) -> float:
+    """A planner in the loop that never comes back: the session worker is stopped (SIGSTOP), targets end."""
+    return rig.limp_after(rig.signal(rig.worker, signal.SIGSTOP))
 
 
-def window_killed(rig: StopRig) -> float:
-    """No beat any more."""
-    rig.beats.clear()
-    return rig.limp_after(time.monotonic())
+def window_frozen(rig: SessionRig) -> float:
+    """SIGSTOP: the window does nothing any more."""
+    return rig.limp_after(rig.signal(rig.window, signal.SIGSTOP))
+
+
+def window_killed(rig: SessionRig) -> float:
+    """SIGKILL: no window any more; the worker lives on."""
+    return rig.limp_after(rig.signal(rig.window, signal.SIGKILL))
 
 
 def agent_killed(rig: StopRig) -> float:
@@ -71,24 +80,32 @@ class Case:
     """One fault."""
 
     name: str
-    run: Callable[[StopRig], float]
+    run: Callable[..., float]
     goal_ms: float
     found_by: str
+    whole: bool = False
+    "the whole tree of processes, from the window; else agent, dead-man and robot, with the rest stood for"
     log: str = ""
     "path of the safety log; /dev/full is a full disk"
 
+    def make_rig(self) -> Rig:
+        """What the trials of this case run on."""
+        return SessionRig() if self.whole else StopRig(self.log)
+
 
 CASES = (
-    Case("hard stop pressed", press, PRESS_MS, "call and frames"),
-    Case("pressed, disk full", press, PRESS_MS, "call and frames", "/dev/full"),
-    Case("pressed, calls dead", press_with_dead_calls, PRESS_MS, "frames"),
-    Case("planner hung", planner_hung, GUARD_MS, "agent: no targets for 100 ms"),
-    Case("window frozen", window_frozen, GUARD_MS, "dead-man: 250 ms"),
-    Case("window killed", window_killed, GUARD_MS, "dead-man: 250 ms"),
+    Case("hard stop pressed in the window", press_in_window, PRESS_MS, "call and frames", whole=True),
+    Case("hard stop over the socket", press, PRESS_MS, "call and frames"),
+    Case("the same, disk full", press, PRESS_MS, "call and frames", log="/dev/full"),
+    Case("the same, calls dead", press_with_dead_calls, PRESS_MS, "frames"),
+    Case("planner hangs the loop", worker_hung, GUARD_MS, "agent: no targets for 100 ms", whole=True),
+    Case("window frozen", window_frozen, GUARD_MS, "dead-man: 250 ms", whole=True),
+    Case("window killed", window_killed, GUARD_MS, "dead-man: 250 ms", whole=True),
     Case("agent killed", agent_killed, GUARD_MS, "dead-man: 250 ms"),
     Case("robot silent", robot_silent, GUARD_MS, "agent: no state for 100 ms"),
     Case("traffic cut for 1 s", traffic_back, GUARD_MS, "agent, after the traffic is back"),
 )
+TRIALS_FILE = Path("runs") / "bench" / "stops.jsonl"
 
 
 @dataclass(frozen=True)
@@ -96,13 +113,17 @@ class StopsConfig:
     """What to measure."""
 
     trials: int = 100
-    "trials of each case"
+    "trials of each case, those in the file included"
     cases: tuple[str, ...] = ()
     "names of cases, none for all"
     write: Path | None = None
     "page to write the table into, between its markers"
-    minutes: float = 60.0
+    minutes: float = 120.0
     "stop a case early when its share of this time is used up"
+    file: Path = TRIALS_FILE
+    "trials of earlier measurements; new ones are added"
+    fresh: bool = False
+    "forget the trials in the file"
 
 
 @dataclass(frozen=True)
@@ -122,32 +143,73 @@ class Result:
         )
 
 
-def measure(case: Case, trials: int, seconds: float = float("inf")) -> Result:
+class Trials:
+    """The file of trials: one JSON object a line."""
+
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            path.unlink(missing_ok=True)
+
+    def add(self, case: Case, ms: float, breaches: dict[str, int]) -> None:
+        """Keep one trial; breaches: what the robot saw of broken protocol in it."""
+        entry = {"case": case.name, "ms": ms, "wall_s": time.time(), "load": os.getloadavg()[0], "breaches": breaches}
+        with self.path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def result(self, case: Case) -> Result | None:
+        """Every trial of a case, None without one."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        mine = [entry for entry in map(json.loads, lines) if entry["case"] == case.name]
+        breaches: dict[str, int] = {}
+        for entry in mine:
+            for name, count in entry["breaches"].items():
+                breaches[name] = breaches.get(name, 0) + count
+        return Result(case, np.array([entry["ms"] for entry in mine]), breaches) if mine else None
+
+
+def measure(case: Case, trials: int, file: Trials, seconds: float = float("inf")) -> None:
     """Run a case; each trial begins with the robot in whole-body mode and ends with it limp."""
-    rig = StopRig(case.log)
-    times_ms: list[float] = []
+    known = file.result(case)
+    missing = trials - (len(known.times_ms) if known is not None else 0)
+    if missing <= 0:
+        return
     deadline = time.monotonic() + seconds
+    with closing(case.make_rig()) as rig:
+        before: dict[str, int] = {}
+        for number in range(missing):
+            if number and time.monotonic() > deadline:
+                return
+            with _rested(rig):
+                rig.engage()
+                ms = 1e3 * case.run(rig)
+            seen = rig.robot.status()["violations"]
+            file.add(case, ms, {name: count - before.get(name, 0) for name, count in seen.items()})
+            before = seen
+
+
+@contextmanager
+def _rested(rig: Rig) -> Iterator[None]:
     try:
-        while len(times_ms) < trials and (not times_ms or time.monotonic() < deadline):
-            rig.engage()
-            times_ms.append(1e3 * case.run(rig))
-            rig.rest()
-        violations = rig.robot.status()["violations"]
+        yield
     finally:
-        rig.close()
-    return Result(case, np.array(times_ms), violations)
+        rig.rest()
 
 
 def main(config: StopsConfig) -> int:
     """Print the table; 1 when a goal is missed or the protocol was breached."""
     chosen = [case for case in CASES if not config.cases or case.name in config.cases]
-    results = []
+    file = Trials(config.file, config.fresh)
     for case in chosen:
-        results.append(measure(case, config.trials, 60.0 * config.minutes / len(chosen)))
-        print(results[-1].row(), results[-1].violations or "", flush=True)
+        measure(case, config.trials, file, 60.0 * config.minutes / len(chosen))
+        result = file.result(case)
+        assert result is not None
+        print(result.row(), {name: n for name, n in result.violations.items() if n} or "", flush=True)
+    results = [result for case in CASES if (result := file.result(case)) is not None]
     if config.write is not None:
         write_table(config.write, results)
-    missed = [r for r in results if np.percentile(r.times_ms, 99) > r.case.goal_ms or r.violations]
+    missed = [r for r in results if np.percentile(r.times_ms, 99) > r.case.goal_ms or any(r.violations.values())]
     return 1 if missed else 0
 
 

@@ -1,6 +1,7 @@
 """Speed measurements: `make bench`, or one of them: `python -m tests.benchmarks.run NAME`.
 
-Names: env-steps, time-step, recording, policy, dppo, curves, window, stops (an hour: hundred trials of each fault).
+Names: env-steps, time-step, recording, policy, dppo, curves, window, stops (more than an hour: a hundred trials of each
+fault; goes on where it was stopped).
 """
 
 import shutil

@@ -35,8 +35,6 @@ class StopRig:
         "while set, targets flow at 50 Hz"
         self.beats = threading.Event()
         "while set, the window beats at 10 Hz"
-        self.frozen_s: float | None = None
-        "when the window froze: its beats go on for a quarter second and say so"
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._send_targets, self._send_beats)]
         for thread in self._threads:
@@ -62,7 +60,6 @@ class StopRig:
             self.processes = None
         if self.processes is None:
             self.processes = RobotProcesses(self.config)
-        self.frozen_s = None
         client = self.processes.client
         self._until_cleared()
         client.ask("prepare")
@@ -144,9 +141,7 @@ class StopRig:
                     socket.close()
                 owner = self.processes
                 socket = BeatSocket(owner.folder / "window.beat", owner.key)
-            idle_s = 0.0 if self.frozen_s is None else time.monotonic() - self.frozen_s
-            if idle_s <= 0.25:
-                socket.send(owner.folder / DEADMAN_BEATS, who="window", owner_age_s=idle_s)
+            socket.send(owner.folder / DEADMAN_BEATS, who="window", owner_age_s=0.0)
             self._closing.wait(BEAT_PERIOD_S)
         if socket is not None:
             socket.close()
