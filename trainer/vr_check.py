@@ -53,7 +53,8 @@ def run_again(tape: Path, dataset: Path | None, write: Callable[[str], None] = p
 
     header, records = read_tape(tape)
     looks = sum(isinstance(record, float) for record in records)
-    write(f"{tape.name}: {header.task}, seed {header.seed}, {looks / 10:.1f} s of {len(records) - looks} samples")
+    samples = sum(isinstance(record, XrSample) for record in records)
+    write(f"{tape.name}: {header.task}, seed {header.seed}, {looks / 10:.1f} s of {samples} samples")
     narrator = Narrator(write)
     session = LiveSession(narrator.hear)
     settings = Configure(

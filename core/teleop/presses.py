@@ -55,7 +55,7 @@ class Presses:
     def feed(self, left: XrHand, right: XrHand, time_s: float, focused: bool) -> list[Action]:
         """The actions that this sample completes. Without the focus nothing is pressed and nothing completes."""
         if not focused:
-            self._since = {(use.side, use.button): None for use in BUTTONS}
+            self.forget()
             self._stop_since, self._hard_told = None, False
             return []
         done = self._stops(left.buttons, right.buttons, time_s)
@@ -65,12 +65,16 @@ class Presses:
                 done.append(action)
         return done
 
+    def forget(self) -> None:
+        """Nothing was seen for a while: what is down may have been let go of and pressed anew. Stops go on."""
+        self._since = {(use.side, use.button): None for use in BUTTONS}
+
     def _stops(self, left: Button, right: Button, time_s: float) -> list[Action]:
         both = left & right
         if not both & (Button.STICK | Button.MENU):
             self._stop_since, self._hard_told = None, False
             return []
-        self._since = {(use.side, use.button): None for use in BUTTONS}  # part of the stop, no press of their own
+        self.forget()  # part of the stop, no press of their own
         if self._stop_since is None:
             self._stop_since = time_s
             return ["soft_stop"]

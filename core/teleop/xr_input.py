@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 
 from core.teleop.xr_link import MAX_FRAME_BYTES, Frame, LinkError, Pulse, Quit, XrStatus, decode, encode
@@ -24,6 +25,22 @@ from core.teleop.xr_sample import XrSample
 RESTART_S = 1.0
 """Between the death of the process and the next attempt."""
 LOG_LINES_KEPT = 30
+SILENT_S = 1.0
+"""Samples came and come no more: the runtime hangs, and is said to."""
+HUNG_S = 10.0
+"""And after this long the process that waits for it is replaced; one that waits for its start only says so."""
+
+
+SAMPLING = ("running", "waiting")
+"""States in which samples come, whatever they hold."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """With a runtime that does not answer, s."""
+
+    silent_s: float = SILENT_S
+    hung_s: float = HUNG_S
 
 
 class XrInput:
@@ -36,13 +53,15 @@ class XrInput:
         headless: bool = True,
         environment: Mapping[str, str] | None = None,
         restart_s: float = RESTART_S,
+        patience: Patience = Patience(),
     ) -> None:
         """take gets every sample on the reading thread. environment: of the process, default this one's."""
         self._take = take
         self._options = {"lookahead_s": lookahead_s, "headless": headless}
         self._environment = dict(environment) if environment is not None else None
         self._restart_s = restart_s
-        self._status = XrStatus("starting", "starting the input process")
+        self._patience = patience
+        self._status = self._told = XrStatus("starting", "starting the input process")
         self._log: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._closing = threading.Event()
         self._connection: Connection | None = None
@@ -109,6 +128,7 @@ class XrInput:
         theirs.close()  # now the end of the process is the end of the stream
         watcher = threading.Thread(target=self._watch, args=(process,), name="xr-output", daemon=True)
         watcher.start()
+        self._told = XrStatus("starting", "starting the input process")
         self._connection = ours
         with contextlib.suppress(OSError, EOFError):
             self._read(ours)
@@ -116,13 +136,15 @@ class XrInput:
         self._connection = None
         with self._sending:
             ours.close()
+        hung = False
         try:
             process.wait(1.0)
         except subprocess.TimeoutExpired:
+            hung = True
             process.kill()
             process.wait()
         watcher.join()
-        self._tell_death(process)
+        self._tell_death(process, hung)
 
     def _spawn(self, theirs: Connection) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -149,22 +171,44 @@ class XrInput:
                 self._log.append(line.decode(errors="replace").rstrip())
 
     def _read(self, connection: Connection) -> None:
+        """Until the process is gone, or hangs while it should send samples."""
+        heard_s = time.monotonic()
         while not self._closing.is_set():
+            if not connection.poll(0.25 * self._patience.silent_s):
+                if self._is_hung(time.monotonic() - heard_s):
+                    return
+                continue
             try:
                 frame = decode(connection.recv_bytes(MAX_FRAME_BYTES))
             except LinkError as error:
                 self._log.append(str(error))
                 return
+            heard_s = time.monotonic()
             if isinstance(frame, XrSample):
+                self._status = self._told
                 self._take(frame)
             elif isinstance(frame, XrStatus):
-                self._status = frame
+                self._status = self._told = frame
 
-    def _tell_death(self, process: subprocess.Popen[bytes]) -> None:
+    def _is_hung(self, silent_s: float) -> bool:
+        """Say how long it was silent; True when the process has to be replaced. Between attempts silence is usual."""
+        sampling = self._told.state in SAMPLING
+        since = f"has not answered for {silent_s:.0f} s"
+        if sampling and silent_s > self._patience.silent_s:
+            self._status = replace(
+                self._told, state="lost", text=f"the runtime {since}", remedy="it may hang: restart it", rate_hz=0.0
+            )
+        elif self._told.state == "starting" and silent_s > self._patience.hung_s:
+            self._status = XrStatus("no_answer", f"the runtime {since}", "it may hang: restart it")
+        return sampling and silent_s > self._patience.hung_s
+
+    def _tell_death(self, process: subprocess.Popen[bytes], hung: bool) -> None:
         if self._closing.is_set():
             return
         code = process.returncode
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        if hung:
+            how = f"was ended: the runtime had not answered for {self._patience.hung_s:.0f} s"
         self._status = XrStatus(
             "lost", f"the input process {how}", "it is started again by itself; a crash is often the runtime's",
             detail="\n".join(self._log),

@@ -3,6 +3,7 @@
 Samples arrive on one thread (`feed`), the loop asks on another (`sample`, `take`). Nothing here knows OpenXR or torch.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from core.teleop.poses import yaw_of
 from core.teleop.presses import Action, Presses, Side
 from core.teleop.reach import ReachError, reach_scale
 from core.teleop.samples import HandSample, OperatorSample, Vector3
-from core.teleop.xr_sample import Flag, XrHand, XrSample
+from core.teleop.xr_sample import Flag, XrHand, XrSample, without_nonsense
 from core.teleop.xr_tape import TapeWriter
 
 NEVER_S = float("-inf")
@@ -73,16 +74,18 @@ class XrOperator:
     # ------------------------------------------------------------------ samples in
 
     def feed(self, sample: XrSample) -> None:
-        """The next raw sample, in order. One that is older than the newest is ignored."""
+        """The next raw sample, in order. One that is older than the newest, or has no time, is ignored."""
         with self._lock:
-            if sample.time_s <= self.newest.time_s:
+            if not self.newest.time_s < sample.time_s < math.inf:
                 return
             if self.tape is not None:
                 self.tape.sample(sample)
+            sample = without_nonsense(sample)
             last, self.newest = self.newest, sample
             self._stale = False
             if sample.time_s - last.time_s > self.config.stale_after_s:
                 self._drop("stale")
+                self._presses.forget()
             if sample.recentres != last.recentres:
                 self._drop("recentred")
             heading = yaw_of(sample.head.quat) if Flag.VALID in sample.head_flags else None
@@ -180,6 +183,8 @@ class XrOperator:
     def interrupt(self, why: Fault) -> None:
         """Drop everything, from any thread."""
         with self._lock:
+            if self.tape is not None:
+                self.tape.interrupted(why)
             self._drop(why)
 
     def _drop(self, why: Fault) -> None:

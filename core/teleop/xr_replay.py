@@ -9,7 +9,7 @@ from core.teleop.clutch import ClutchConfig
 from core.teleop.samples import OperatorSample
 from core.teleop.xr_operator import OperatorView, XrOperator
 from core.teleop.xr_sample import XrSample
-from core.teleop.xr_tape import read_tape
+from core.teleop.xr_tape import Interrupted, Record, read_tape
 
 
 class XrReplay:
@@ -26,7 +26,7 @@ class XrReplay:
         self._begin()
 
     def _begin(self) -> None:
-        self._left: deque[XrSample | float] = deque(self._all)
+        self._left: deque[Record] = deque(self._all)
         self._tape_s = 0.0
         self.operator = XrOperator(self._config, lambda: self._tape_s)
         self.operator.scale = self.header.scale
@@ -43,6 +43,9 @@ class XrReplay:
             record = self._left.popleft()
             if isinstance(record, XrSample):
                 self.operator.feed(record)
+                continue
+            if isinstance(record, Interrupted):
+                self.operator.interrupt(record.why)
                 continue
             self._tape_s = record
             self._asked_s = self._now()

@@ -3,8 +3,9 @@
 Poses are in the runtime's floor frame with our axes: x forward, y left, z up (m, wxyz).
 """
 
+import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
 from core.teleop.poses import ORIGIN, Pose
@@ -82,6 +83,35 @@ class XrSample:
     head: Pose = ORIGIN
     left: XrHand = field(default_factory=XrHand)
     right: XrHand = field(default_factory=XrHand)
+
+
+UNIT_TOLERANCE = 0.02
+"""How far the square of a rotation's norm may be from 1."""
+
+
+def without_nonsense(sample: XrSample) -> XrSample:
+    """The sample, with what is no measurement taken out: NaN, infinity, a rotation that is none.
+
+    Such a hand is one that is not tracked, with nothing squeezed or tilted; its buttons stay, a stop is among them.
+    """
+    head_flags = sample.head_flags if _makes_sense(sample.head) else NOTHING
+    left, right = _sensible(sample.left), _sensible(sample.right)
+    if head_flags is sample.head_flags and left is sample.left and right is sample.right:
+        return sample
+    head = sample.head if head_flags else ORIGIN
+    return replace(sample, head_flags=head_flags, head=head, left=left, right=right)
+
+
+def _sensible(hand: XrHand) -> XrHand:
+    scalars = (hand.trigger, hand.squeeze, *hand.stick, *hand.linear_m_s, *hand.angular_rad_s)
+    if _makes_sense(hand.grip) and _makes_sense(hand.aim) and all(map(math.isfinite, scalars)):
+        return hand
+    return XrHand(flags=hand.flags & Flag.ACTIVE, buttons=hand.buttons)
+
+
+def _makes_sense(pose: Pose) -> bool:
+    norm = sum(part * part for part in pose.quat)
+    return abs(norm - 1.0) <= UNIT_TOLERANCE and all(map(math.isfinite, pose.pos))
 
 
 MAGIC = b"XRS1"

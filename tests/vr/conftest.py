@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
 
 from monado import Monado, RemoteOperator, provided
 
-from core.teleop.xr_input import XrInput
+from core.teleop.xr_input import Patience, XrInput
 from core.teleop.xr_link import XrState
 from core.teleop.xr_sample import XrSample
 
@@ -58,13 +58,18 @@ def operator(monado: Monado) -> Iterator[RemoteOperator]:
     remote.close()
 
 
+PATIENT = Patience()
+
+
 class Input:
     """An input process and what came from it."""
 
-    def __init__(self, monado: Monado, headless: bool = True) -> None:
+    def __init__(self, monado: Monado, headless: bool = True, patience: Patience = PATIENT) -> None:
         self.samples: list[XrSample] = []
         self.received_s: list[float] = []
-        self.source = XrInput(self._take, headless=headless, environment=monado.environment(), restart_s=0.05)
+        self.source = XrInput(
+            self._take, headless=headless, environment=monado.environment(), restart_s=0.05, patience=patience
+        )
         self.source.start()
 
     def _take(self, sample: XrSample) -> None:

@@ -183,6 +183,16 @@ class Monado:
         for name in ("monado_comp_ipc", "monado.pid"):
             (self._folder / "run" / name).unlink(missing_ok=True)
 
+    def hang(self) -> None:
+        """As a deadlock would: alive, answering nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """The deadlock is over."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def control(self, *arguments: str) -> str:
         """monado-ctl."""
         tool = Path(self._provided["MONADO_SERVICE"]).with_name("monado-ctl")

@@ -12,6 +12,7 @@ from monado import Controller, Monado, RemoteOperator
 
 from core.teleop.poses import Pose, angle_between, distance
 from core.teleop.samples import ZERO
+from core.teleop.xr_input import Patience
 from core.teleop.xr_link import Pulse
 from core.teleop.xr_sample import NO_BUTTON, Button, Flag
 
@@ -159,6 +160,54 @@ def test_that_a_killed_runtime_is_told_and_found_again(monado_files):
         made.source.close()
         remote.close()
         service.close()
+
+
+@pytest.fixture
+def own_service(monado_files):
+    """A service that a test may hang; the others of this module go on."""
+    service = Monado(monado_files)
+    service.start()
+    remote = RemoteOperator(service.port)
+    yield service
+    service.wake()
+    remote.close()
+    service.close()
+
+
+def test_that_a_runtime_that_hangs_is_told_and_goes_on_by_itself(own_service: Monado):
+    made = Input(own_service)
+    try:
+        made.wait_for_state("running")
+        made.wait_for(lambda s: s.left.tracked, "a controller")
+        pid = made.source.pid
+        own_service.hang()
+        made.wait_for_state("lost")
+        assert "has not answered" in made.source.status().text
+        assert made.source.status().remedy != ""
+        before = made.newest.time_s
+        own_service.wake()
+        made.wait_for(lambda s: s.time_s > before and s.left.tracked, "a controller again")
+        made.wait_for_state("running")
+        assert made.source.pid == pid, "short hangs cost no process"
+    finally:
+        made.source.close()
+
+
+def test_that_a_process_whose_runtime_hangs_for_long_is_replaced(own_service: Monado):
+    made = Input(own_service, patience=Patience(silent_s=0.5, hung_s=1.5))
+    try:
+        made.wait_for_state("running")
+        pid = made.source.pid
+        own_service.hang()
+        wait_until(lambda: made.source.pid != pid, "another process")
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        made.wait_for_state("no_answer")  # the next one waits for the same runtime, and says so
+        own_service.wake()
+        made.wait_for_state("running")
+        made.wait_for(lambda s: s.left.tracked, "a controller again")
+    finally:
+        made.source.close()
 
 
 def test_that_a_killed_input_process_is_noticed_at_once_and_replaced(xr_input: Input):

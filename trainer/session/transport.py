@@ -91,5 +91,6 @@ class Transport:
     def _pause(self) -> None:
         if self._context.state in ("running", "engaging"):
             self._context.stepping = False
+            self._context.vr.operator.interrupt("held")  # hands that move on meanwhile must not pull at the robot later
             self._handover.give_back()
             self._context.enter("paused")

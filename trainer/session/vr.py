@@ -20,7 +20,7 @@ from core.teleop.xr_sample import XrSample
 from core.teleop.xr_settings import VrSettings
 from core.teleop.xr_tape import TapeHeader, TapeWriter
 from trainer.session.messages import LoopStats, VrLatency, VrView
-from trainer.session.vr_feel import Feel
+from trainer.session.vr_feel import REFUSED, Feel
 from trainer.session.vr_view import LatencyMeter, preview
 
 
@@ -129,6 +129,10 @@ class Vr(Observer):
 
     def requests(self) -> list[Action]:
         """What the buttons asked for since the last call; the rest of what happened is said and felt here."""
+        tape = self.operator.tape
+        if tape is not None and tape.trouble:
+            self._end_tape()
+            self.feel.say(f"the raw input is not recorded any more: {tape.trouble}", REFUSED)
         asked: list[Action] = []
         for what in self.operator.take():
             self.feel.happened(what)

@@ -1,5 +1,6 @@
 """What the window shows of a VR operator: hands before and after taking over, latency by stage."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -30,7 +31,10 @@ REACHABLE_M = (0.12, 0.97 * ROBOT_REACH_M)
 
 
 class LatencyMeter(Observer):
-    """From the moment of the operator's pose to the command that was made of it."""
+    """From the moment of the operator's pose to the command that was made of it.
+
+    A command for which nobody looked at the operator (a hold, a stop) has no latency.
+    """
 
     def __init__(self) -> None:
         self.sample_s = float("nan")
@@ -40,8 +44,8 @@ class LatencyMeter(Observer):
 
     def command_sent(self, record: CommandSent) -> None:
         """The command is with the controller now."""
-        latency_s = record.sent_time_s - self.sample_s
-        if latency_s == latency_s and latency_s < 1.0:
+        latency_s, self.sample_s = record.sent_time_s - self.sample_s, float("nan")
+        if math.isfinite(latency_s):
             self.last_s = latency_s
             self._all.append(latency_s)
 
