@@ -1,7 +1,6 @@
 """A live session that drives a robot: when it is taken over and given back, and what its guards say."""
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from fake_t1 import Clock, FakeT1
 from core.backends.base import LiveBackend, Trouble
 from core.backends.fake import FakeBackend
 from core.control.stop import StopLevel
-from core.robot.status import RobotStatus
 from core.types import CONTROL_PERIOD_S
 from trainer.session import parts
 from trainer.session.live import LiveSession

@@ -60,6 +60,8 @@ class Stage:
         self.session.tick()
         self.session.receive(Control("start"))
         self.session.tick()
+        while self.session.state == "engaging":  # a robot stands up beside the loop
+            self.session.tick()
         assert self.session.state == "running", self.events
         self.ticks(2)
 
