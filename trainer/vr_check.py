@@ -23,7 +23,7 @@ def check_headset(
     for runtime in installed_runtimes():
         write(f"installed: {runtime.name} ({runtime.path})")
     newest: list[XrSample] = []
-    source = make_input(lambda sample: newest.append(sample))
+    source = make_input(lambda heard: newest.append(heard) if isinstance(heard, XrSample) else None)
     source.start()
     seen, told = False, ""
     until = time.monotonic() + seconds
@@ -38,6 +38,7 @@ def check_headset(
             if newest and newest[-1].left.tracked and newest[-1].right.tracked:
                 seen = True
                 write(f"both controllers are tracked ({', '.join(status.controllers)}), {len(newest)} samples arrived")
+                write(f"finger joints are {'offered' if status.joints else 'not offered by this runtime'}")
     finally:
         source.close()
     if not seen:

@@ -22,6 +22,8 @@ from core.teleop.xr_sample import XrSample
 
 SAMPLE_HZ = 120.0
 RETRY_S = 1.0
+FINGERS_EVERY = 4
+"""Samples: 30 Hz are enough for what nothing is commanded with."""
 STATUS_PERIOD_S = 0.5
 
 
@@ -74,6 +76,8 @@ class InputProcess:
             session.poll()
             sample: XrSample = session.sample(self._lookahead_s)
             self._connection.send_bytes(encode(sample))
+            if sample.sequence % FINGERS_EVERY == 0 and (joints := session.joints()) is not None:
+                self._connection.send_bytes(encode(joints))
             count += 1
             now = time.monotonic()
             if now >= next_status_s or sample.focused != (self._told is not None and self._told.state == "running"):
@@ -129,6 +133,7 @@ def _told_of(facts: Any, focused: bool, controllers: tuple[str, str], rate_hz: f
         headset=facts.headset,
         controllers=controllers,
         headless=facts.headless,
+        joints=facts.joints,
         rate_hz=round(rate_hz, 1),
     )
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 
+from core.teleop.xr_joints import XrJoints
 from core.teleop.xr_link import MAX_FRAME_BYTES, Frame, LinkError, Pulse, Quit, XrStatus, decode, encode
 from core.teleop.xr_sample import XrSample
 
@@ -48,14 +49,17 @@ class XrInput:
 
     def __init__(
         self,
-        take: Callable[[XrSample], None],
+        take: Callable[[XrSample | XrJoints], None],
         lookahead_s: float = 0.0,
         headless: bool = True,
         environment: Mapping[str, str] | None = None,
         restart_s: float = RESTART_S,
         patience: Patience = Patience(),
     ) -> None:
-        """take gets every sample on the reading thread. environment: of the process, default this one's."""
+        """take gets every sample, and fingers where there are, on the reading thread.
+
+        environment: of the process, default this one's.
+        """
         self._take = take
         self._options = {"lookahead_s": lookahead_s, "headless": headless}
         self._environment = dict(environment) if environment is not None else None
@@ -184,7 +188,7 @@ class XrInput:
                 self._log.append(str(error))
                 return
             heard_s = time.monotonic()
-            if isinstance(frame, XrSample):
+            if isinstance(frame, XrSample | XrJoints):
                 self._status = self._told
                 self._take(frame)
             elif isinstance(frame, XrStatus):

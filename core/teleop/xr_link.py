@@ -5,6 +5,7 @@ import struct
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
+from core.teleop.xr_joints import XrJoints, pack_joints, unpack_joints
 from core.teleop.xr_sample import SampleError, XrSample, pack, unpack
 
 XrState = Literal["starting", "no_runtime", "no_answer", "no_headset", "waiting", "running", "lost", "failed", "off"]
@@ -28,6 +29,8 @@ class XrStatus:
     controllers: tuple[str, str] = ("", "")
     "what the left and the right hand hold"
     headless: bool = True
+    joints: bool = False
+    "finger joints are offered"
     rate_hz: float = 0.0
     "samples a second, measured"
     detail: str = ""
@@ -53,7 +56,7 @@ class Quit:
     """The parent wants the process to end."""
 
 
-Frame = XrSample | XrStatus | Pulse | Quit
+Frame = XrSample | XrJoints | XrStatus | Pulse | Quit
 _PULSE = struct.Struct("<BffB")
 MAX_FRAME_BYTES = 1 << 16
 _STATUS_TYPES = {f.name: f.type for f in fields(XrStatus)}
@@ -68,6 +71,8 @@ def encode(frame: Frame) -> bytes:
     match frame:
         case XrSample():
             return b"S" + pack(frame)
+        case XrJoints():
+            return b"F" + pack_joints(frame)
         case XrStatus():
             return b"J" + json.dumps(asdict(frame)).encode()
         case Pulse():
@@ -82,6 +87,8 @@ def decode(data: bytes) -> Frame:
     try:
         if kind == b"S":
             return unpack(body)
+        if kind == b"F":
+            return unpack_joints(body)
         if kind == b"J":
             return _status(json.loads(body))
         if kind == b"H":
@@ -91,7 +98,7 @@ def decode(data: bytes) -> Frame:
             return Quit()
     except (SampleError, struct.error, ValueError, TypeError, KeyError) as error:
         raise LinkError(f"a frame of kind {kind!r} that cannot be read: {error}") from error
-    raise LinkError(f"a frame of kind {kind!r}; known: S, J, H, Q")
+    raise LinkError(f"a frame of kind {kind!r}; known: S, F, J, H, Q")
 
 
 def _status(body: dict[str, object]) -> XrStatus:

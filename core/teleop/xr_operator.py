@@ -16,6 +16,7 @@ from core.teleop.poses import yaw_of
 from core.teleop.presses import Action, Presses, Side
 from core.teleop.reach import ReachError, reach_scale
 from core.teleop.samples import HandSample, OperatorSample, Vector3
+from core.teleop.xr_joints import XrJoints
 from core.teleop.xr_sample import Flag, XrHand, XrSample, without_nonsense
 from core.teleop.xr_tape import TapeWriter
 
@@ -59,6 +60,8 @@ class XrOperator:
         self.scale = 1.0
         "robot's motion over the operator's"
         self.newest = XrSample(0, NEVER_S)
+        self.joints = XrJoints(NEVER_S)
+        "the operator's fingers, where a runtime has them; nothing is commanded with them"
         self._now = now
         self._on_stop = on_stop
         self._lock = threading.Lock()
@@ -95,6 +98,13 @@ class XrOperator:
             actions = self._presses.feed(sample.left, sample.right, sample.time_s, sample.focused)
         for action in actions:
             self._act(action, sample)
+
+    def feed_joints(self, joints: XrJoints) -> None:
+        """The newest finger joints."""
+        with self._lock:
+            if self.tape is not None:
+                self.tape.joints(joints)
+            self.joints = joints
 
     def _feed_hand(self, side: Side, hand: XrHand, sample: XrSample, heading: float | None) -> None:
         outcome = self._clutches[side].feed(hand, sample.time_s, heading, self.scale, sample.focused)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.teleop.clutch import ClutchConfig
 from core.teleop.samples import OperatorSample
+from core.teleop.xr_joints import XrJoints
 from core.teleop.xr_operator import OperatorView, XrOperator
 from core.teleop.xr_sample import XrSample
 from core.teleop.xr_tape import Interrupted, Record, read_tape
@@ -44,6 +45,9 @@ class XrReplay:
             if isinstance(record, XrSample):
                 self.operator.feed(record)
                 continue
+            if isinstance(record, XrJoints):
+                self.operator.feed_joints(record)
+                continue
             if isinstance(record, Interrupted):
                 self.operator.interrupt(record.why)
                 continue
@@ -57,8 +61,9 @@ class XrReplay:
         )  # fmt: skip
 
     def heard_s(self) -> float:
-        """As old as it was."""
-        return self._asked_s - (self._tape_s - self.operator.newest.time_s)
+        """As old as it was, however slowly the loop runs; at the end of the recording it grows old."""
+        asked_s = self._asked_s if self.finished else self._now()
+        return asked_s - (self._tape_s - self.operator.newest.time_s)
 
     def release_all(self) -> None:
         """Nothing: the recording says what happened."""

@@ -1,7 +1,7 @@
 """Raw operator input in a file: every sample and every look of the loop at them, so that an episode can be re-run.
 
-`MAGIC`, a line of JSON (the header), then records in order: `S` and a sample, `L` and the time of a look (float64), or
-`I` and the number of a fault for which the session dropped the hands.
+`MAGIC`, a line of JSON (the header), then records in order: `S` and a sample, `F` and finger joints, `L` and the time
+of a look (float64), or `I` and the number of a fault for which the session dropped the hands.
 A file that ends in the middle of a record (a crash) is read up to there.
 """
 
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from core.teleop.clutch import Fault
+from core.teleop.xr_joints import JOINTS_BYTES, XrJoints, pack_joints, unpack_joints
 from core.teleop.xr_sample import SAMPLE_BYTES, XrSample, pack, unpack
 
 MAGIC = b"REFINE-DP operator 1\n"
 _LOOK = struct.Struct("<d")
 _FAULTS: tuple[Fault, ...] = get_args(Fault)
-_SIZES = {b"S": SAMPLE_BYTES, b"L": _LOOK.size, b"I": 1}
+_SIZES = {b"S": SAMPLE_BYTES, b"F": JOINTS_BYTES, b"L": _LOOK.size, b"I": 1}
 FLUSH_EVERY = 50
 """Looks between two flushes to the disk: 5 s are the most that a crash costs."""
 
@@ -50,8 +51,8 @@ class Interrupted:
     why: Fault
 
 
-Record = XrSample | float | Interrupted
-"""A sample, the time of a look, or a drop that came from the session."""
+Record = XrSample | XrJoints | float | Interrupted
+"""A sample, finger joints, the time of a look, or a drop that came from the session."""
 
 
 class TapeWriter:
@@ -74,6 +75,10 @@ class TapeWriter:
     def sample(self, sample: XrSample) -> None:
         """A raw sample came."""
         self._write(b"S" + pack(sample))
+
+    def joints(self, joints: XrJoints) -> None:
+        """Finger joints came."""
+        self._write(b"F" + pack_joints(joints))
 
     def look(self, time_s: float) -> None:
         """The loop asked what the operator wants."""
@@ -137,7 +142,7 @@ def _records(file: BinaryIO, path: Path) -> Iterator[Record]:
     while kind := file.read(1):
         size = _SIZES.get(kind)
         if size is None:
-            raise TapeError(f"{path}: a record of kind {kind!r}; known: S, L, I")
+            raise TapeError(f"{path}: a record of kind {kind!r}; known: S, F, L, I")
         body = file.read(size)
         if len(body) < size:
             return
@@ -148,6 +153,8 @@ def _record(kind: bytes, body: bytes, path: Path) -> Record:
     match kind:
         case b"S":
             return unpack(body)
+        case b"F":
+            return unpack_joints(body)
         case b"L":
             return float(_LOOK.unpack(body)[0])
     if body[0] >= len(_FAULTS):

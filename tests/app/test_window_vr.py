@@ -19,7 +19,7 @@ RUNNING = VrView(
     controllers=("Oculus Touch", "Oculus Touch"), rate_hz=119.8, hands=("engaged", "release"), why=("", "jump"),
     walking=True, scale=0.85, line="left hand follows", buttons=(0, 0), triggers=(0.25, 0.0), squeezes=(1.0, 0.5),
     sticks=(0.0, 0.0, 0.0, 0.0), latency=VrLatency(6.0, 2.0, 1.0, 3.0, 11.0, 24.0, 250.0), preview_w=PREVIEW,
-    reachable=(True, False), recording_input=False,
+    reachable=(True, False), recording_input=False, joints="left and right",
 )  # fmt: skip
 ABSENT = replace(
     RUNNING, state="no_runtime", text="no OpenXR runtime is active on this computer", remedy="install one",
@@ -32,7 +32,7 @@ def vr_window(window: MainWindow, state: AppState, client: FakeClient, qtbot: Qt
     """The tab VR in front, VR chosen, a runtime that runs."""
     window.docks["VR"].raise_()
     client.vr = RUNNING
-    window.vr.use.click()
+    window.vr.runtime.use.click()
     qtbot.waitUntil(lambda: state.telemetry is not None and state.telemetry.vr is not None)
     return window
 
@@ -47,7 +47,7 @@ def test_that_the_button_chooses_the_headset(vr_window: MainWindow, client: Fake
     chosen = client.sent_of(Configure)[-1]
     assert isinstance(chosen, Configure)
     assert chosen.source == "vr"
-    assert not vr_window.vr.use.isVisible()
+    assert not vr_window.vr.runtime.use.isVisible()
 
 
 def test_that_it_names_runtime_headset_and_controllers(
@@ -55,21 +55,24 @@ def test_that_it_names_runtime_headset_and_controllers(
 ) -> None:
     show(vr_window, state, client, qtbot, RUNNING)
     page = vr_window.vr
-    assert page.pill.text() == "connected"
-    assert page.words.text() == "Monado 25.0.0 · Remote HMD · Oculus Touch · 120 Hz"
-    assert page.hands["left"].text() == "follows you"
-    assert page.hands["right"].text() == "let go of the grip first (dropped: jump) – out of reach"
-    assert (page.bars["left", "grip"].value(), page.bars["left", "trigger"].value()) == (100, 25)
+    assert page.runtime.pill.text() == "connected"
+    assert page.runtime.words.text() == "Monado 25.0.0 · Remote HMD · Oculus Touch · 120 Hz"
+    assert page.hands.states["left"].text() == "follows you"
+    assert page.hands.states["right"].text() == "let go of the grip first (dropped: jump) – out of reach"
+    assert page.hands.joints.text() == "Finger joints: left and right."
+    assert (page.hands.bars["left", "grip"].value(), page.hands.bars["left", "trigger"].value()) == (100, 25)
 
 
 def test_that_an_absent_runtime_is_shown_with_its_remedy(
     vr_window: MainWindow, state: AppState, client: FakeClient, qtbot: QtBot
 ) -> None:
     show(vr_window, state, client, qtbot, ABSENT)
-    assert vr_window.vr.pill.text() == "no OpenXR runtime"
-    assert vr_window.vr.remedy.text() == "No OpenXR runtime is active on this computer. Install one."
-    assert not vr_window.vr.remedy.isHidden()
-    assert "WiVRn" in vr_window.vr.remedy.parent().findChild(type(vr_window.vr.remedy), "vr_how_to").text()
+    assert vr_window.vr.runtime.pill.text() == "no OpenXR runtime"
+    assert vr_window.vr.runtime.remedy.text() == "No OpenXR runtime is active on this computer. Install one."
+    assert not vr_window.vr.runtime.remedy.isHidden()
+    assert (
+        "WiVRn" in vr_window.vr.runtime.remedy.parent().findChild(type(vr_window.vr.runtime.remedy), "vr_how_to").text()
+    )
 
 
 def test_that_buttons_are_ticked_off_as_they_arrive(
@@ -77,13 +80,13 @@ def test_that_buttons_are_ticked_off_as_they_arrive(
 ) -> None:
     page = vr_window.vr
     show(vr_window, state, client, qtbot, replace(RUNNING, buttons=(0, int(Button.PRIMARY))))
-    assert page.keys["right", Button.PRIMARY].property("down") is True
-    assert page.keys["left", Button.PRIMARY].property("down") is False
-    assert "not seen yet: B, X, Y, menu" in page.checked.text()
+    assert page.buttons.keys["right", Button.PRIMARY].property("down") is True
+    assert page.buttons.keys["left", Button.PRIMARY].property("down") is False
+    assert "not seen yet: B, X, Y, menu" in page.buttons.checked.text()
     every = int(Button.PRIMARY | Button.SECONDARY | Button.MENU | Button.STICK)
     show(vr_window, state, client, qtbot, replace(RUNNING, buttons=(every, every)))
-    assert page.checked.text() == "every button arrives"
-    assert len(page.keys) == len(BUTTONS) + 2
+    assert page.buttons.checked.text() == "every button arrives"
+    assert len(page.buttons.keys) == len(BUTTONS) + 2
 
 
 def test_that_latency_is_shown_by_stage_against_its_limit(
@@ -91,9 +94,9 @@ def test_that_latency_is_shown_by_stage_against_its_limit(
 ) -> None:
     show(vr_window, state, client, qtbot, RUNNING)
     page = vr_window.vr
-    assert (page.latency.value(), page.latency.maximum()) == (12, 250)
-    assert "pose 6.0 ms old · mapper 2.0 · safety 1.0 · controller 3.0" in page.stages.text()
-    assert "half within 11 ms, 99 % within 24 ms" in page.stages.text()
+    assert (page.hands.latency.value(), page.hands.latency.maximum()) == (12, 250)
+    assert "pose 6.0 ms old · mapper 2.0 · safety 1.0 · controller 3.0" in page.hands.stages.text()
+    assert "half within 11 ms, 99 % within 24 ms" in page.hands.stages.text()
 
 
 def test_that_the_operators_hands_are_ghosts_in_the_picture(
@@ -118,16 +121,16 @@ def test_that_the_head_up_line_says_what_to_do_next(
 
 
 def test_that_the_raw_input_is_recorded_on_request(vr_window: MainWindow, client: FakeClient) -> None:
-    vr_window.vr.record_input.setChecked(True)
+    vr_window.vr.runtime.record_input.setChecked(True)
     assert client.sent_of(Configure)[-1].vr.record_folder == "data/operator_input"  # type: ignore[union-attr]
-    vr_window.vr.record_input.setChecked(False)
+    vr_window.vr.runtime.record_input.setChecked(False)
     assert client.sent_of(Configure)[-1].vr.record_folder is None  # type: ignore[union-attr]
 
 
 def test_that_limit_and_prediction_reach_the_session(vr_window: MainWindow, client: FakeClient) -> None:
-    vr_window.vr.limit.setValue(180)
-    vr_window.vr.lookahead.setValue(12)
-    vr_window.vr.lookahead.editingFinished.emit()
+    vr_window.vr.runtime.limit.setValue(180)
+    vr_window.vr.runtime.lookahead.setValue(12)
+    vr_window.vr.runtime.lookahead.editingFinished.emit()
     vr = client.sent_of(Configure)[-1].vr  # type: ignore[union-attr]
     assert (vr.latency_limit_ms, vr.lookahead_ms) == (180.0, 12.0)
 
@@ -153,15 +156,15 @@ class FakePicture:
 def test_that_the_picture_in_the_headset_gets_scene_and_state_and_ends_when_it_is_no_longer_wanted(
     vr_window: MainWindow, state: AppState, qtbot: QtBot
 ) -> None:
-    page, made = vr_window.vr, []
+    page, made = vr_window.vr.picture, []
     page._make_picture = lambda stand: made.append(FakePicture(stand)) or made[-1]  # type: ignore[assignment,func-returns-value]
-    page.in_headset.setCurrentIndex(2)
-    page.in_headset.activated.emit(2)
+    page.choice.setCurrentIndex(2)
+    page.choice.activated.emit(2)
     qtbot.waitUntil(lambda: len(made[0].shown) > 2)
     assert made[0].stand == "stand"
     assert [scene.scene for scene in made[0].scenes] == [state.scene]
-    assert page.picture_says.text() == "picture in the headset: 64 x 64 an eye, 72 Hz"
-    page.in_headset.setCurrentIndex(0)
-    page.in_headset.activated.emit(0)
+    assert page.says.text() == "picture in the headset: 64 x 64 an eye, 72 Hz"
+    page.choice.setCurrentIndex(0)
+    page.choice.activated.emit(0)
     assert made[0].closed
-    assert page.picture is None
+    assert page.process is None

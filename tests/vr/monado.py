@@ -41,6 +41,8 @@ class Controller:
     squeeze: float = 0.0
     stick: tuple[float, float] = (0.0, 0.0)
     buttons: Button = Button(0)  # noqa: RUF009  # an IntFlag is immutable
+    curl: float = 0.0
+    "every finger, 0 straight to 1 closed; the fingers are seen where it is not 0"
     mark: float = 0.0
     "carried as the linear velocity in OpenXR's z, so that a sample can tell which packet it is"
 
@@ -67,14 +69,14 @@ def _pack(one: Controller) -> bytes:
     velocity: Vector3 = (0.0, 0.0, one.mark)
     # hand tracking, active, system click and touch, a, b click and touch, trigger, stick click and touch, pad touch
     flags = (
-        False, one.active, Button.MENU in b, False, Button.PRIMARY in b, False, Button.SECONDARY in b, False,
+        one.curl != 0.0, one.active, Button.MENU in b, False, Button.PRIMARY in b, False, Button.SECONDARY in b, False,
         Button.TRIGGER in b, False, Button.STICK in b, False, False,
     )  # fmt: skip
     return _HAND.pack(
         *_flat(one.pose),
         *velocity,
         *ZERO,
-        *([0.0] * 5),
+        *([one.curl] * 5),
         one.trigger,
         one.squeeze,
         0.0,

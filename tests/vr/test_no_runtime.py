@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from input_probe import wait_until
 from monado import Monado, RemoteOperator
 
 from core.teleop.xr_input import XrInput
@@ -68,7 +68,8 @@ def test_that_the_command_line_finds_the_headset(monado: Monado, operator: Remot
     make = lambda take: XrInput(take, environment=monado.environment())  # noqa: E731
     assert check_headset(60.0, said.append, make) == 0  # type: ignore[arg-type]
     assert any(line.startswith("running: Monado") for line in said), said
-    assert "both controllers are tracked" in said[-1]
+    assert "both controllers are tracked" in said[-2]
+    assert said[-1] == "finger joints are offered"
 
 
 def test_that_the_command_line_says_so_when_nothing_comes(tmp_path: Path):

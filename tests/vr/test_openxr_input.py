@@ -7,12 +7,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import PATIENCE_S, Input, wait_until
+from input_probe import PATIENCE_S, Input, wait_until
 from monado import Controller, Monado, RemoteOperator
 
 from core.teleop.poses import Pose, angle_between, distance
 from core.teleop.samples import ZERO
 from core.teleop.xr_input import Patience
+from core.teleop.xr_joints import JOINT_NAMES
 from core.teleop.xr_link import Pulse
 from core.teleop.xr_sample import NO_BUTTON, Button, Flag
 
@@ -94,6 +95,26 @@ def test_that_triggers_grips_and_sticks_arrive(xr_input: Input, operator: Remote
     sample = xr_input.wait_for(lambda s: s.right.trigger == 1.0, "the trigger")
     assert (sample.left.trigger, sample.left.squeeze, sample.left.stick) == (0.25, 0.5, (0.75, -0.5))
     assert (sample.right.squeeze, sample.right.stick) == (0.0, (-1.0, 0.25))
+
+
+def test_that_finger_joints_are_read_where_the_runtime_has_them(xr_input: Input, operator: RemoteOperator):
+    assert xr_input.source.status().joints
+
+    def spread(curl: float) -> float:
+        """From the palm to the tip of the left middle finger, m."""
+        operator.left = replace(operator.left, curl=curl)
+        operator.send()
+        xr_input.joints.clear()
+        wait_until(lambda: len(xr_input.joints) > 5 and xr_input.joints[-1].left is not None, "the left fingers")
+        seen = xr_input.joints[-1]
+        assert seen.left is not None
+        palm, tip = (seen.left[JOINT_NAMES.index(name)].pos for name in ("palm", "middle_tip"))
+        assert distance(palm, operator.left.pose.pos) < 0.15
+        return distance(palm, tip)
+
+    straight, closed = spread(0.05), spread(0.95)
+    assert 0.05 < straight < 0.2
+    assert closed < 0.8 * straight
 
 
 def test_that_lost_tracking_is_told(xr_input: Input, operator: RemoteOperator):

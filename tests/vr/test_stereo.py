@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import wait_until
+from input_probe import wait_until
 from monado import Monado, RemoteOperator
 
 from app.stereo.eyes import NEAR_M, ROBOT_EYES_M, STAND_M, Fov, anchor, eye_camera, frustum

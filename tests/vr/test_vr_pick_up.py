@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import wait_until
+from input_probe import wait_until
 from monado import Monado, RemoteOperator
 from vr_person import VrPerson
 

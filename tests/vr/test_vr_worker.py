@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from conftest import wait_until
+from input_probe import wait_until
 from monado import Monado, RemoteOperator
 
 from core.teleop.poses import Pose

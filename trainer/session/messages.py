@@ -309,6 +309,8 @@ class VrView:
     reachable: tuple[bool, bool]
     recording_input: bool
     "the raw input is being written to a file"
+    joints: str
+    "whose finger joints are seen, in words; '' while no runtime runs"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from core.teleop.mapper import OperatorSource
 from core.teleop.presses import Action
 from core.teleop.samples import OperatorSample
 from core.teleop.xr_input import XrInput
+from core.teleop.xr_joints import XrJoints
 from core.teleop.xr_link import Pulse, XrStatus
 from core.teleop.xr_operator import OperatorView, XrOperator
 from core.teleop.xr_replay import XrReplay
@@ -22,6 +23,9 @@ from core.teleop.xr_tape import TapeHeader, TapeWriter
 from trainer.session.messages import LoopStats, VrLatency, VrView
 from trainer.session.vr_feel import REFUSED, Feel
 from trainer.session.vr_view import LatencyMeter, preview
+
+FINGERS_SEEN_S = 0.5
+"""Finger joints older than this say nothing."""
 
 
 class Input(Protocol):
@@ -33,10 +37,10 @@ class Input(Protocol):
     def pulse(self, pulse: Pulse) -> None: ...
 
 
-MakeInput = Callable[[Callable[[XrSample], None], VrSettings], Input]
+MakeInput = Callable[[Callable[[XrSample | XrJoints], None], VrSettings], Input]
 
 
-def start_process(take: Callable[[XrSample], None], settings: VrSettings) -> Input:
+def start_process(take: Callable[[XrSample | XrJoints], None], settings: VrSettings) -> Input:
     """The real one."""
     return XrInput(take, lookahead_s=1e-3 * settings.lookahead_ms)
 
@@ -97,9 +101,16 @@ class Vr(Observer):
             return VrDevice(replay, self.latency)
         self.operator.config = config
         if self._input is None:
-            self._input = self._make_input(self.operator.feed, settings)
+            self._input = self._make_input(self._take, settings)
             self._input.start()
         return VrDevice(self.operator, self.latency)
+
+    def _take(self, heard: XrSample | XrJoints) -> None:
+        """On the reading thread."""
+        if isinstance(heard, XrJoints):
+            self.operator.feed_joints(heard)
+        else:
+            self.operator.feed(heard)
 
     def close(self) -> None:
         """End the input process. Safe to call twice."""
@@ -182,6 +193,18 @@ class Vr(Observer):
         return view(self.status(), operator, source, rollout, limits, self.latency, loop, self.feel.line)
 
 
+def describe_joints(status: XrStatus, operator: XrOperator) -> str:
+    """Whose fingers are seen, '' while no runtime runs."""
+    if status.state != "running":
+        return ""
+    if not status.joints:
+        return "not offered by this runtime"
+    joints = operator.joints
+    if operator.newest.time_s - joints.time_s > FINGERS_SEEN_S:
+        return "no hand is seen"
+    return " and ".join(side for side, hand in (("left", joints.left), ("right", joints.right)) if hand is not None)
+
+
 def view(
     status: XrStatus, operator: XrOperator, source: OperatorSource, rollout: Rollout, limits: SafetyLimits,
     latency: LatencyMeter, loop: LoopStats, line: str,
@@ -221,4 +244,5 @@ def view(
         preview_w=ghosts.poses_w,
         reachable=ghosts.reachable,
         recording_input=operator.tape is not None,
+        joints=describe_joints(status, operator),
     )

@@ -155,6 +155,24 @@ def test_that_what_the_session_dropped_is_dropped_in_the_replay_too(tmp_path: Pa
     assert dropped == [Interrupted("held")] * drop
 
 
+def test_that_a_replay_is_as_old_as_it_was_however_slowly_the_loop_runs(tmp_path: Path):
+    path = tmp_path / "a.operator"
+    person = rehearsal()
+    person.operator.tape = TapeWriter(path, HEADER)
+    _take_part(person, drop=False)
+    person.operator.tape.close()
+    clock = [50.0]
+    replay = XrReplay(path, now=lambda: clock[0])
+    for _ in range(5):
+        replay.sample()
+        clock[0] += 3.0
+        assert clock[0] - replay.heard_s() < 0.01
+    while not replay.finished:
+        replay.sample()
+    clock[0] += 3.0
+    assert clock[0] - replay.heard_s() > 2.9
+
+
 def test_that_a_drop_for_a_reason_that_is_none_is_refused(tmp_path: Path):
     path = tmp_path / "a.operator"
     tape = TapeWriter(path, HEADER)

@@ -12,7 +12,9 @@ from rehearsal import hand
 
 from core.teleop.openxr_bindings import ACTIONS, PROFILES
 from core.teleop.openxr_runtimes import RuntimeFile, active_runtime, installed_runtimes
+from core.teleop.poses import Pose
 from core.teleop.presses import BUTTONS
+from core.teleop.xr_joints import JOINTS, XrJoints
 from core.teleop.xr_link import LinkError, Pulse, Quit, XrStatus, decode, encode
 from core.teleop.xr_sample import TRACKED, XrSample
 from core.teleop.xr_settings import VrSettings
@@ -29,6 +31,8 @@ def sample(k: int) -> XrSample:
     "frame",
     [
         sample(3),
+        XrJoints(100.5),
+        XrJoints(100.5, left=tuple(Pose((0.25 * k, 0.5, -1.0)) for k in range(JOINTS))),
         XrStatus("running", runtime="Monado 25", controllers=("Oculus Touch", ""), rate_hz=119.5),
         Pulse("right", 0.5, 0.25, 3),
         Quit(),
@@ -75,13 +79,14 @@ def test_that_a_recording_is_read_back_in_order(tmp_path: Path):
     for k in range(5):
         tape.sample(sample(k))
         tape.look(100.0 + 0.01 * k)
+    tape.joints(XrJoints(100.1))
     tape.close()
     tape.sample(sample(9))  # after the end: dropped
     header, records = read_tape(path)
     assert header == read_header(path) == HEADER
     assert [r.sequence if isinstance(r, XrSample) else r for r in records] == [
         v for k in range(5) for v in (k, 100.0 + 0.01 * k)
-    ]
+    ] + [XrJoints(100.1)]
     with pytest.raises(FileExistsError):
         TapeWriter(path, HEADER)
 
