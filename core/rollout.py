@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from core.backends.base import Backend, InitialState, Physics, StepReport
+from core.backends.base import Backend, HoldingBackend, InitialState, Physics, StepReport
 from core.control.safety import Interventions, SafetyFilter
 from core.control.stop import StopLatch, StopLevel
 from core.planners.base import Source
@@ -179,6 +179,7 @@ class Rollout:
         self.holding = ""
         "why the last command was held, '' when it was not"
         self._external_hold = hold_reason
+        self._blind = backend.hold_reason if isinstance(backend, HoldingBackend) else lambda: ""
         self._now = now
         self._diverged = torch.zeros(n, dtype=torch.bool)
         self._bad_target = torch.zeros(n, dtype=torch.bool)
@@ -286,7 +287,7 @@ class Rollout:
     def _hold_reason(self, level: StopLevel) -> str:
         if level != StopLevel.NONE:
             return "soft stop" if level == StopLevel.SOFT else "hard stop"
-        return self._external_hold()
+        return self._external_hold() or self._blind()
 
     def _command(self) -> None:
         """Ask the source and filter what it says; while the robot is stopped or held the source waits."""

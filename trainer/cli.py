@@ -31,6 +31,11 @@ JOBS: dict[str, Job] = {
     "stop": Job("trainer.jobs.stop", "stop the robot: softly, or --hard"),
     "safety-log": Job("trainer.jobs.safety_log", "what the guards of a robot session did: stops, limits, watchdogs"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
+    "mocap": Job("trainer.jobs.mocap", "motion capture, live: every body with rate, noise and delay, and a check"),
+    "sim-to-real": Job(
+        "trainer.jobs.sim_to_real",
+        "a task through the network robot and emulated motion capture: success as on hardware",
+    ),
     "chain": Job(
         "trainer.jobs.chain", "the whole chain: collect, pretrain, evaluate, finetune, evaluate; with a table"
     ),

@@ -40,6 +40,7 @@ def settings(config: Config) -> Configure:
         operator=config.operator,
         controller=config.controller,
         robot=config.robot,
+        mocap=config.mocap,
         checkpoint=str(config.checkpoint) if config.checkpoint is not None else None,
         runtime=config.runtime,
         hold_after=config.hold_after,

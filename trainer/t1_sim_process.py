@@ -30,6 +30,8 @@ class SimProcess:
     def __init__(self, config: Config, start_timeout_s: float = 60.0) -> None:
         """Returns when the robot is on the network. Raises RuntimeError with its output when it does not start."""
         self.domain = config.domain if config.domain >= 0 else random_domain()
+        self.mocap_port = 0
+        "UDP port of motion capture, 0 without"
         options = json.dumps(asdict(config) | {"domain": self.domain})
         self.process = subprocess.Popen(
             [sys.executable, "-m", "trainer.jobs.t1_sim", options],
@@ -107,6 +109,7 @@ class SimProcess:
             except ValueError:
                 continue  # what a library prints
             if message.get("event") == "ready":
+                self.mocap_port = message["mocap_port"] or 0
                 self._ready.set()
             elif "event" in message:
                 self.events.append(message)

@@ -206,6 +206,15 @@ class LiveBackend(Backend, Protocol):
 
 
 @runtime_checkable
+class HoldingBackend(Protocol):
+    """A backend that may not know where things are: then every world holds, and the source is not asked."""
+
+    def hold_reason(self) -> str:
+        """Why nothing must move just now, '' when it may."""
+        ...
+
+
+@runtime_checkable
 class SimulatedBackend(Backend, Protocol):
     """What simulators add for training: disturbances and exact snapshots."""
 

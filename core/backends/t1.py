@@ -16,6 +16,7 @@ from core.backends.base import BackendDescription, InitialState, Physics, StepRe
 from core.backends.initial import default_initial_state
 from core.clock import Rate
 from core.control.stop import StopLevel
+from core.mocap.receiver import MocapReceiver
 from core.rigid import quat_from_rpy, quat_from_yaw, quat_mul, quat_rotate, yaw_of
 from core.robot.agent.config import AgentConfig
 from core.robot.agent.process import DEADMAN_BEATS
@@ -24,6 +25,7 @@ from core.robot.heartbeats import BeatSocket
 from core.robot.launch import RobotProcesses
 from core.robot.leg_odometry import LegOdometry
 from core.robot.realtime import ask_for_realtime
+from core.robot.sight import Sight
 from core.robot.status import RobotStatus, status_of
 from core.robot.wire import FRAME_PERIOD_S
 from core.t1.model import GRIPPER_MAX_OPENING_M, JOINT_NAMES, TOTAL_MASS_KG
@@ -50,13 +52,18 @@ class T1Backend:
         rung: Rung = "upper_body",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        mocap: MocapReceiver | None = None,
     ) -> None:
-        """Start the agent and the dead-man and wait for the robot. Raises ConnectionError saying what is missing."""
+        """Start the agent and the dead-man and wait for the robot. Raises ConnectionError saying what is missing.
+
+        mocap: tells where trunk and objects are (and is closed with this backend); without it that is assumed.
+        """
         ask_for_realtime()  # late targets stop the robot
         self.rate = Rate(CONTROL_PERIOD_S, now, sleep)
         self.rung: Rung = rung
         self.engaged = False
         self._scene, self._now = scene, now
+        self.sight = Sight(mocap, [item.name for item in scene.free_objects], now, sleep) if mocap is not None else None
         self._processes: RobotProcesses | None = None
         try:
             self._processes = RobotProcesses(agent)
@@ -91,21 +98,27 @@ class T1Backend:
             joint_names=JOINT_NAMES,
             scene=self._scene,
             simulated=False,
-            settings={"serial_number": info.get("serial_number", ""), "rung": self.rung},
+            settings={
+                "serial_number": info.get("serial_number", ""),
+                "rung": self.rung,
+                "motion_capture": str(self.sight.receiver.settings) if self.sight is not None else "",
+            },
         )
 
     # ------------------------------------------------------------------ the border
 
     def reset(self, worlds: Tensor, initial: InitialState, physics: Physics | None = None) -> None:
-        """Time begins anew, and the robot's place now is called the initial base pose. Nothing moves.
+        """Time begins anew. Nothing moves: a robot and its objects are put somewhere by people.
 
-        A robot is put somewhere by people: they place it, and the objects, as the initial state says. Objects are
-        assumed to stay there.
+        Motion capture tells where. Without it the robot's place now is called the initial base pose, and objects are
+        assumed to stay where the initial state says.
         """
         if len(worlds) == 0:
             return
         self._initial = initial.clone()
         self._objects = {name: body.clone() for name, body in initial.objects.items()}
+        if self.sight is not None:
+            self.sight.look_anew()
         self._anchor()
 
     def step(self, target: JointTarget) -> StepReport:
@@ -125,21 +138,27 @@ class T1Backend:
         self._report = self._ask("state")
         if self._report["state"] != self.rung:
             self.engaged = False
+        self._stop_when_blind()
         return StepReport(torch.zeros(1, dtype=torch.bool))
 
     def read_state(self) -> WorldState:
-        """Time: the robot's own ticks. Joints, torques, gyroscope: measured. Base: IMU and leg odometry.
+        """Time: the robot's own ticks. Joints, torques, gyroscope: measured. Base: IMU and leg odometry, corrected by
+        motion capture where there is one. Objects: by motion capture, else assumed.
 
-        Objects and grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole
+
+        Grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole
         is lower, the hands nothing.
         """
         report = self._report
         q, dq, tau, gyro, rpy = (_row(report[name]) for name in ("q", "dq", "tau", "gyro", "rpy"))
-        turn = quat_from_yaw(torch.tensor([self._yaw_offset]))
-        quat = quat_mul(turn, quat_from_rpy(rpy))
+        imu = quat_from_rpy(rpy)
+        quat = self._upright(imu)
         taken_s = float(report["taken_s"])
         period_s, self._last_s = min(taken_s - self._last_s, MAX_PERIOD_S), taken_s
         base, frames = self._odometry.update(q, dq, quat, gyro, period_s)
+        if self.sight is not None:
+            base, quat = self.sight.base(taken_s, base, imu), self.sight.upright(imu)
+            self._objects |= self.sight.bodies(self._now())
         pairs = quat[:, None].expand(-1, 2, -1)
         force = torch.zeros(1, 2, 3)
         force[..., 2] = 9.81 * TOTAL_MASS_KG * base.stance
@@ -168,6 +187,8 @@ class T1Backend:
 
     def close(self) -> None:
         """Give the robot back to its firmware and end the processes. Safe to call twice."""
+        if self.sight is not None:
+            self.sight.close()
         processes, self._processes = self._processes, None
         if processes is None:
             return
@@ -180,7 +201,8 @@ class T1Backend:
     # ------------------------------------------------------------------ a person's wishes
 
     def take_over(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the agent's reason."""
+        """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the reason against it."""
+        self._look()
         try:
             if self._client.ask("state", sensors=False)["state"] == "connected":
                 self._client.ask("prepare")
@@ -190,6 +212,7 @@ class T1Backend:
                 self._wait_for(self.rung, tell=tell)
         except (AgentError, AgentGoneError, TimeoutError) as error:
             raise RuntimeError(f"the robot was not taken over: {error}") from None
+        self._look()  # it was lifted and swung on the way
 
     def engage(self) -> None:
         """Targets reach the joints from now on. Raises RuntimeError when the robot is not taken over."""
@@ -218,6 +241,8 @@ class T1Backend:
 
     def clear_stop(self) -> str:
         """Release the agent's latch: why it cannot be, '' when it was."""
+        if self.sight is not None and self.sight.judge().level == "stop" and (blind := self.sight.refind()):
+            return blind
         try:
             self._urgent.ask("clear")
             words = self._urgent.ask("state", sensors=False)
@@ -240,6 +265,10 @@ class T1Backend:
             return Trouble(level, report["stop_words"], lost=level == StopLevel.HARD)
         return None
 
+    def hold_reason(self) -> str:
+        """Why nothing must move just now: a body that motion capture lost."""
+        return self.sight.judge().reason if self.sight is not None else ""
+
     def refresh(self) -> None:
         """Measure without moving."""
         self._report = self._ask("state")
@@ -257,7 +286,29 @@ class T1Backend:
         self._since_s = float(self._report["taken_s"])
         measured = quat_from_rpy(_row(self._report["rpy"]))
         self._yaw_offset = float(yaw_of(self._initial.base_quat_w) - yaw_of(measured))
+        if self.sight is not None:
+            self.sight.begin(measured)
         self._odometry.reset(self._initial.base_pos_w[:, :2])
+
+    def _upright(self, imu: Tensor) -> Tensor:
+        """Rotation of the base (1, 4): roll and pitch of the IMU, heading as it is known."""
+        if self.sight is not None:
+            return self.sight.upright(imu)
+        return quat_mul(quat_from_yaw(torch.tensor([self._yaw_offset])), imu)
+
+    def _look(self) -> None:
+        """Find every body anew. Raises RuntimeError when one is not to be trusted."""
+        if self.sight is not None and (blind := self.sight.refind()):
+            raise RuntimeError(f"the robot was not taken over: {blind}")
+
+    def _stop_when_blind(self) -> None:
+        """A body that stays lost stops the motion: the loop has been holding since it was lost."""
+        if self.sight is None or not self.engaged or self._report["stop"] != StopLevel.NONE:
+            return
+        verdict = self.sight.judge()
+        if verdict.level == "stop":
+            with contextlib.suppress(AgentError, AgentGoneError):
+                self._urgent.stop("soft", verdict.reason)
 
     def _wait_for(self, *states: str, tell: Callable[[str], None] = lambda _: None) -> None:
         if self._processes is None:

@@ -39,6 +39,8 @@ class Config:
     "mujoco: simulation; t1: the robot, its firmware balances; t1_whole_body: all its joints; fake serves tests"
     robot: str = "lo"
     "network interface to the robot, with the DDS domain after a colon where it is not 0: eth0, 127.0.0.1:123"
+    mocap: str = ""
+    "motion capture of a t1 backend: natnet:HOST[:PORT] or vicon:HOST[,trunk=NAME,box=NAME,up=y]; '' for none"
 
     def __post_init__(self) -> None:
         check_task_name(self.task)

@@ -2,14 +2,52 @@
 
 It steps the MuJoCo T1 in real time, obeys modes, calls and low-level commands, and holds the last low-level command for
 ever. Type words to steer it: status, fault NAME [VALUE|off], remote MODE, restart, push NEWTON, fall, gantry on|off,
-quit. Faults: silent, cut, slow, drop_rpc, refuse, hot, packet_loss.
+place SEED, mocap FAULT, quit. Faults: silent, cut, slow, drop_rpc, refuse, hot, packet_loss. With --mocap.port 1510 an
+emulated motion capture system streams trunk and objects as OptiTrack's Motive does (NatNet): look at it with
+refine-dp mocap natnet:127.0.0.1.
 """
 
 import json
 import random
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from core.mocap.emulated_errors import PRESETS, MocapErrors
+from trainer.typed_json import from_json
+
+if TYPE_CHECKING:
+    from core.mocap.emulator import MocapEmulator
+    from core.robot.sim.start import SimStart
+
+
+@dataclass(frozen=True)
+class MocapSim:
+    """Emulated motion capture of the simulated scene."""
+
+    port: int = -1
+    "UDP port that clients speak to (Motive: 1510); 0: any free one, said at the start; -1: no motion capture"
+    preset: Literal["paper", "none", "own"] = "paper"
+    "errors of the poses: like on hardware, none at all, or your own ones"
+    own: MocapErrors = field(default_factory=MocapErrors)
+    "errors of the preset own"
+    rate_hz: float = 90.0
+    "pictures a second"
+    version: str = "4.1"
+    "NatNet version of the stream: 3.0 to 4.2"
+    multicast: bool = False
+    "send to a multicast group instead of to each client"
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.port < 65536:
+            raise ValueError(f"mocap.port must be 1 to 65535, 0 (any) or -1 (none), got {self.port}")
+        if not 1 <= self.rate_hz <= 500:
+            raise ValueError(f"mocap.rate_hz must be 1 to 500, got {self.rate_hz}")
+
+    @property
+    def errors(self) -> MocapErrors:
+        """Of the preset."""
+        return self.own if self.preset == "own" else PRESETS[self.preset]
 
 
 @dataclass(frozen=True)
@@ -32,6 +70,8 @@ class Config:
     "how long the last low-level command is held in custom mode; 0: for ever, which is the pessimistic assumption"
     balance: bool = True
     "load the walking controller; without it the robot cannot walk and starts faster"
+    mocap: MocapSim = field(default_factory=MocapSim)
+    "motion capture"
     realtime: bool = True
     "ask for real-time priority, so that a busy computer does not make a slow robot"
 
@@ -50,31 +90,56 @@ def main(config: Config) -> int:
     from core.robot.sim.gait import Gait
     from core.robot.sim.no_gait import NoGait
     from core.robot.sim.robot import SimConfig, SimRobot
+    from core.robot.sim.start import SimStart
     from core.tasks.scene import Scene
     from trainer.interrupt import stop_on_signals
 
     torch.set_num_threads(1)
     domain = config.domain if config.domain >= 0 else random.randint(100, 230)
-    scene, initial = Scene("t1-sim"), None
-    if config.task != "none":
-        from core.tasks.catalogue import make_task
-
-        task = make_task(config.task, 1)
-        scene = task.scene()
-        initial, _, _ = task.sample_initial(1, torch.Generator().manual_seed(config.seed))
+    draw = None if config.task == "none" else lambda seed: draw_start(config.task, seed)
+    start = SimStart(Scene("t1-sim")) if draw is None else draw(config.seed)
+    mocap = _make_mocap(config, start)
     firmware = FirmwareConfig(config.stand_up_s, config.hold_last_command_s)
-    settings = SimConfig(domain, scene, initial, config.address, config.gantry, firmware, config.seed)
-    robot = SimRobot(settings, Gait() if config.balance else NoGait(), lambda event: print_json(event, sys.stdout))
+    settings = SimConfig(domain, start, config.address, config.gantry, firmware, config.seed)
+    balance = Gait() if config.balance else NoGait()
+    robot = SimRobot(settings, balance, lambda event: print_json(event, sys.stdout), mocap=mocap)
     priority = ask_for_realtime() if config.realtime else "ordinary priority"
-    print_json({"event": "ready", "domain": domain, "address": config.address, "priority": priority}, sys.stdout)
+    ready = {"event": "ready", "domain": domain, "address": config.address, "priority": priority}
+    print_json(ready | {"mocap_port": mocap.port if mocap is not None else None}, sys.stdout)
     try:
         with stop_on_signals() as stop:
-            Console(robot, sys.stdin, lambda message: print_json(message, sys.stdout)).run(lambda: stop.requested)
+            console = Console(robot, sys.stdin, lambda message: print_json(message, sys.stdout), draw)
+            console.run(lambda: stop.requested)
     finally:
         robot.close()
     print_json({"event": "end", "violations": dict(robot.inspector.counts)}, sys.stdout)
     return 0
 
 
+def draw_start(task_name: str, seed: int) -> "SimStart":
+    """What people prepare for the task's episode of a seed: the same that a session of this seed expects."""
+    import torch
+
+    from core.robot.sim.start import drawn_start
+    from core.tasks.catalogue import make_task
+
+    task = make_task(task_name, 1)
+    initial, physics, _ = task.sample_initial(1, torch.Generator().manual_seed(seed))
+    return drawn_start(task.scene(), initial, physics)
+
+
+def _make_mocap(config: Config, start: "SimStart") -> "MocapEmulator | None":
+    from core.mocap.emulator import MocapEmulator
+    from core.mocap.settings import TRUNK
+
+    chosen = config.mocap
+    if chosen.port < 0:
+        return None
+    names = (TRUNK, *(item.name for item in start.scene.free_objects))
+    return MocapEmulator(
+        names, chosen.port, chosen.errors, chosen.rate_hz, config.seed, chosen.version, chosen.multicast, config.address
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(main(Config(**json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})))
+    sys.exit(main(from_json(Config, json.loads(sys.argv[1]))))

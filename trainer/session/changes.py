@@ -19,7 +19,8 @@ def needs_another_recording(old: Configure, new: Configure) -> bool:
 
 
 def _built_from(config: Configure) -> tuple[str, ...]:
-    return (config.task, config.backend, config.controller, config.robot, config.stop_key, config.soft_stop_key)
+    robot = config.robot, config.mocap, config.stop_key, config.soft_stop_key
+    return (config.task, config.backend, config.controller, *robot)
 
 
 def _commanding(config: Configure) -> tuple[object, ...]:

@@ -78,6 +78,8 @@ class Configure:
     "of the source vr"
     robot: str = "lo"
     "for t1 backends: network interface to the robot, with the DDS domain where it is not 0: eth0, 127.0.0.1:123"
+    mocap: str = ""
+    "for t1 backends: motion capture, such as natnet:192.168.1.5; '': none, objects are where the task says"
     checkpoint: str | None = None
     "planner of the source policy: a planner.safetensors, or a run folder; a newer file is read when an episode begins"
     runtime: Runtime = "torch"

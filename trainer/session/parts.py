@@ -31,10 +31,12 @@ OPERATOR_TIME_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class RobotSettings:
-    """How a real robot is reached and stopped."""
+    """How a real robot is reached, seen and stopped."""
 
     address: str = "lo"
     "network interface, with the DDS domain after a colon where it is not 0"
+    mocap: str = ""
+    "motion capture (`core.mocap.settings`), '' for none"
     stop_key: str = ""
     "device of a hard-stop key or pedal, '' for none"
     soft_stop_key: str = ""
@@ -43,7 +45,7 @@ class RobotSettings:
     @classmethod
     def of(cls, config: Configure) -> "RobotSettings":
         """Those of a session."""
-        return cls(config.robot, config.stop_key, config.soft_stop_key)
+        return cls(config.robot, config.mocap, config.stop_key, config.soft_stop_key)
 
 
 NO_ROBOT = RobotSettings()
@@ -52,7 +54,7 @@ NO_ROBOT = RobotSettings()
 def make_backend(name: str, task: Task, robot: RobotSettings = NO_ROBOT) -> Backend:
     """A backend with the task's scene in as many worlds as the task; `robot` is how a real one is reached.
 
-    Raises ValueError naming the known ones, ConnectionError when the robot is not there.
+    Raises ValueError naming the known ones, ConnectionError when robot or motion capture is not there.
     """
     match name:
         case "mujoco":
@@ -70,6 +72,8 @@ def make_backend(name: str, task: Task, robot: RobotSettings = NO_ROBOT) -> Back
 def make_robot(name: str, task: Task, robot: RobotSettings) -> LiveBackend:
     """The robot, with its agent and its dead-man. Raises ValueError, ConnectionError."""
     from core.backends.t1 import T1Backend
+    from core.mocap.check import open_mocap
+    from core.mocap.settings import TRUNK
     from core.robot.agent.config import AgentConfig
 
     if task.num_worlds != 1:
@@ -79,7 +83,15 @@ def make_robot(name: str, task: Task, robot: RobotSettings) -> LiveBackend:
         domain=domain, interface=interface, log_path=str(new_log()), stop_key_device=robot.stop_key,
         soft_stop_key_device=robot.soft_stop_key,
     )  # fmt: skip
-    return T1Backend(task.scene(), agent, "upper_body" if name == "t1" else "custom")
+    scene = task.scene()
+    bodies = (TRUNK, *(item.name for item in scene.free_objects))
+    receiver = open_mocap(robot.mocap, bodies) if robot.mocap else None
+    try:
+        return T1Backend(scene, agent, "upper_body" if name == "t1" else "custom", mocap=receiver)
+    except ConnectionError:
+        if receiver is not None:
+            receiver.close()
+        raise
 
 
 def robot_address(text: str) -> tuple[str, int]:
@@ -144,7 +156,11 @@ def make_heuristic(task: Task, preset: str, press_m: float | None = None) -> Sou
 
 
 def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
-    """The whole-body controller: legs as trained; arms as trained or by inverse kinematics."""
+    """The whole-body controller: legs as trained; arms as trained or by inverse kinematics.
+
+    A robot always gets the latter: with 20 ms of delay, as there is between any robot and its computer, the trained
+    arms swing by radians; those by inverse kinematics do not notice (docs/robot.md).
+    """
     if name not in CONTROLLERS:
         raise ValueError(f"controller {name!r} does not exist; known: {', '.join(CONTROLLERS)}")
     check_backend_name(backend)
@@ -152,7 +168,8 @@ def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
         return PoseHolder()
     from core.control.whole_body import WholeBodyController
 
-    return WholeBodyController.load_default(num_worlds, arms="ik" if name == "ik_arms" else "learned")
+    ik = name == "ik_arms" or backend in ROBOTS
+    return WholeBodyController.load_default(num_worlds, arms="ik" if ik else "learned")
 
 
 class PoseHolder:

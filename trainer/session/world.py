@@ -14,6 +14,9 @@ from trainer.session.recorder import LiveRecorder
 from trainer.session.safety_notes import SafetyNotes
 from trainer.session.telemetry import FootMeter, Tally
 
+ROBOT_TIME_FACTOR = 4.0
+"""A robot may walk at half of simulation's speed and move its hands at a seventh (B112, B113)."""
+
 
 class World:
     """The robot in its scene, the loop that steps it, and who looks on."""
@@ -38,7 +41,7 @@ class World:
         self.robot = backend if isinstance(backend, LiveBackend) else None
         self.description = backend.describe()
         self.scene: Scene = task.scene()
-        self.usual_time_limit_s = task.time_limit_s
+        self.usual_time_limit_s = task.time_limit_s * (1.0 if self.robot is None else ROBOT_TIME_FACTOR)
         self.tally = Tally()
         self.foot = FootMeter()
         self.recorder = LiveRecorder(task, emit)

@@ -12,7 +12,7 @@ from core.backends.base import InitialState
 from core.backends.initial import default_initial_state
 from core.backends.mass import matrix_from_quat
 from core.backends.mujoco_layout import FreeBody, build_layout
-from core.backends.mujoco_scene import SOLVERS, compile_scene
+from core.backends.mujoco_scene import FLOOR, SOLVERS, compile_scene
 from core.backends.mujoco_state import write_free_body
 from core.robot.wire import FRAME_PERIOD_S
 from core.t1.model import NUM_JOINTS
@@ -47,10 +47,13 @@ class Drive:
 class Body:
     """One robot in one scene."""
 
-    def __init__(self, scene: Scene, initial: InitialState | None = None, gantry: bool = True) -> None:
+    def __init__(
+        self, scene: Scene, initial: InitialState | None = None, gantry: bool = True, floor_friction: float = 1.0
+    ) -> None:
         """gantry: a harness above the robot that lifts it to stand up and catches it when it sinks."""
         solver = replace(SOLVERS[scene.contacts], timestep_s=FRAME_PERIOD_S)
         self.model = compile_scene(scene, solver=solver, lean=True)
+        self.model.geom(FLOOR).friction[0] = floor_friction
         self.data = mujoco.MjData(self.model)
         self.layout = build_layout(self.model, scene)
         self._write(initial or default_initial_state(scene, 1))
@@ -145,6 +148,10 @@ class Body:
             foot_force_w=row(forces[:2]),
             hand_force_w=row(forces[2:]),
         )
+
+    def trunk_pose(self) -> np.ndarray:
+        """(7,) position and quaternion wxyz of the trunk."""
+        return np.concatenate((self.pos, self.quat))
 
     def object_pose(self, name: str) -> np.ndarray:
         """(7,) position and quaternion wxyz of a free object."""

@@ -7,6 +7,8 @@ restart                  leave the network and come back
 push NEWTON [SECONDS]    push the trunk forwards
 fall                     take the gantry away and knock the robot over
 gantry on|off            hang the robot in the harness or not
+place SEED               put robot and objects where the task's episode of that seed begins; the robot is limp
+mocap FAULT [BODY ...]   break motion capture: hide, nan, jump BODY; swap BODY BODY; silent; garbage; ok
 quit
 """
 
@@ -21,9 +23,10 @@ import numpy as np
 
 from core.clock import Rate
 from core.robot.sim.robot import SimRobot
+from core.robot.sim.start import SimStart
 from core.robot.wire import FRAME_PERIOD_S, Mode
 
-WORDS = ("status", "fault", "remote", "restart", "push", "fall", "gantry", "quit")
+WORDS = ("status", "fault", "remote", "restart", "push", "fall", "gantry", "place", "mocap", "quit")
 MAX_CATCH_UP = 25
 """Frames of physics in one tick at most: a computer that is slower than real time gets a slow robot, no stuck one."""
 
@@ -31,8 +34,16 @@ MAX_CATCH_UP = 25
 class Console:
     """Reads words from a stream in a thread; `run` steps the robot and obeys them between frames."""
 
-    def __init__(self, robot: SimRobot, lines: IO[str], write: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        robot: SimRobot,
+        lines: IO[str],
+        write: Callable[[dict[str, Any]], None],
+        draw: Callable[[int], SimStart] | None = None,
+    ) -> None:
+        """draw: the start of the task's episode of a seed; None where there is no task."""
         self._robot = robot
+        self._draw = draw
         self._write = write
         self._words: queue.Queue[list[str]] = queue.Queue()
         self._push_until_s = 0.0
@@ -71,11 +82,24 @@ class Console:
                 self._push(600.0, 0.3)
             case "gantry":
                 robot.body.gantry = rest[:1] != ["off"]
+            case "place":
+                self._place(rest)
+            case "mocap":
+                if robot.mocap is None:
+                    raise ValueError("this robot has no motion capture: start it with --mocap.port")
+                robot.mocap.faults.set(rest, robot.mocap.names)
             case "quit":
                 self.ended = True
             case _:
                 raise ValueError(f"{name!r} is not understood; known: {', '.join(WORDS)}")
         return {"done": " ".join(words), "time_s": time.monotonic()}
+
+    def _place(self, rest: list[str]) -> None:
+        if self._draw is None:
+            raise ValueError("there is no task: start the robot with --task box_pickup")
+        if len(rest) != 1 or not rest[0].isdigit():
+            raise ValueError(f"place takes the seed of an episode, got {' '.join(rest) or 'nothing'}")
+        self._robot.place(self._draw(int(rest[0])))
 
     def _push(self, force_n: float, seconds: float) -> None:
         self._robot.body.push_w[:] = np.array([force_n, 0.0, 0.0])

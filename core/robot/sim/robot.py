@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.backends.base import InitialState
+from core.mocap.emulator import MocapEmulator
+from core.mocap.settings import TRUNK
 from core.robot import wire
 from core.robot.bus import RobotBus
 from core.robot.idl_types import BatteryState, FallDownState, Odometer, RobotStates, RpcRequest, RpcResponse
@@ -18,9 +19,9 @@ from core.robot.sim.faults import Faults
 from core.robot.sim.firmware import FALLEN_UP_Z, Balance, Firmware, FirmwareConfig
 from core.robot.sim.inspector import Inspector
 from core.robot.sim.service import Service
+from core.robot.sim.start import SimStart
 from core.robot.wire import CallMode, FallState, Mode
 from core.t1.model import joint_index
-from core.tasks.scene import Scene
 
 STATES_EVERY, SLOW_EVERY = 10, 250
 """Frames per message: modes, fall and odometry 50 Hz, battery 2 Hz."""
@@ -35,8 +36,7 @@ class SimConfig:
     """One simulated robot."""
 
     domain: int
-    scene: Scene
-    initial: InitialState | None = None
+    start: SimStart
     address: str = "127.0.0.1"
     gantry: bool = True
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
@@ -54,10 +54,13 @@ class SimRobot:
         balance: Balance,
         tell: Callable[[dict[str, Any]], None],
         now: Callable[[], float] = time.monotonic,
+        mocap: MocapEmulator | None = None,
     ) -> None:
+        """mocap: sees the robot and its objects, and is closed with the robot."""
         self.config = config
         self.faults = Faults()
-        self.body = Body(config.scene, config.initial, config.gantry)
+        self.mocap = mocap
+        self.body = self._put(config.start)
         self._now, self._tell, self._balance = now, tell, balance
         self._random = np.random.default_rng(config.seed)
         self._bus: RobotBus | None = RobotBus(config.domain, config.address)
@@ -82,6 +85,11 @@ class SimRobot:
 
     def close(self) -> None:
         """Leave the network."""
+        self._leave()
+        if self.mocap is not None:
+            self.mocap.close()
+
+    def _leave(self) -> None:
         if self._bus is not None:
             self._bus.close()
             self._bus = None
@@ -90,7 +98,7 @@ class SimRobot:
 
     def restart(self) -> None:
         """Go away from the network, and come back in damping after `RESTART_S`."""
-        self.close()
+        self._leave()
         self._away_until_s = self._now() + RESTART_S
         self.firmware.enter(Mode.DAMPING, self._now(), self.body.q)
         self._note_mode("restart")
@@ -99,6 +107,21 @@ class SimRobot:
         """Somebody takes over with the remote control: it may do anything at any time."""
         self.firmware.enter(mode, self._now(), self.body.q)
         self._note_mode("remote")
+
+    def place(self, start: SimStart) -> None:
+        """People put the robot, limp, and its objects somewhere."""
+        self.body = self._put(start)
+        self.firmware.enter(Mode.DAMPING, self._now(), self.body.q)
+        self._odometry[:] = 0.0
+        self._note_mode("people")
+
+    def _put(self, start: SimStart) -> Body:
+        return Body(start.scene, start.initial, self.config.gantry, start.floor_friction)
+
+    def poses(self) -> dict[str, np.ndarray]:
+        """What cameras see: (7,) poses of the trunk and of free objects."""
+        objects = {name: self.body.object_pose(name) for name in self.body.layout.objects}
+        return {TRUNK: self.body.trunk_pose(), **objects}
 
     def status(self) -> dict[str, Any]:
         """Everything that a test asks for; times are of the monotonic clock, which all processes share."""
@@ -138,6 +161,8 @@ class SimRobot:
             self._step(now_s)
         self._answer_late(now_s)
         self._publish()
+        if self.mocap is not None:
+            self.mocap.tick(now_s, self.poses)
         self._tell_violations()
 
     def _receive(self, now_s: float) -> None:
