@@ -11,6 +11,7 @@ import torch
 from core.rigid import quat_rotate_inv, yaw_of
 from core.statistics import wilson_interval
 from core.tasks.box_pickup_scene import BOX
+from core.types import WorldState
 from trainer.headless import Narrator
 from trainer.jobs.sim_to_real import Config
 from trainer.jobs.t1_sim import Config as SimConfig
@@ -61,6 +62,8 @@ class Proxy:
         """Starts both. Raises RuntimeError when the robot does not start."""
         self.config = config
         self.outcomes: list[Outcome] = []
+        self.errors = Errors()
+        "of the episode that runs"
         self._narrator = Narrator(write)
         self._ended: EpisodeFinished | None = None
         mocap = MocapSim() if config.mocap == "assumed" else MocapSim(port=0, preset=config.mocap)
@@ -110,7 +113,7 @@ class Proxy:
             self._ended = event
 
     def _run_one(self, seed: int, stopped: Callable[[], bool]) -> None:
-        session, errors = self.session, Errors()
+        session, self.errors = self.session, Errors()
         self._ended = None
         session.receive(Control("start"))
         ticks = 0
@@ -119,12 +122,12 @@ class Proxy:
             self._narrator.see(session)
             ticks += 1
             if ticks % LOOK_EVERY == 0 and session.world is not None and session.state == "running":
-                _compare(self.sim.status(), session.world.rollout.state, errors)
+                _compare(self.sim.status(), session.world.rollout.state, self.errors)
         if self._ended is None:
             return
         end = self._ended
         true = really_up(self.config.task, seed, self.sim.status())
-        self.outcomes.append(Outcome(seed, end.success, true, end.reason, end.duration_s, errors.summary()))
+        self.outcomes.append(Outcome(seed, end.success, true, end.reason, end.duration_s, self.errors.summary()))
 
 
 def really_up(task: str, seed: int, status: dict) -> bool:
@@ -135,7 +138,7 @@ def really_up(task: str, seed: int, status: dict) -> bool:
     return not status["fallen"] and status["objects"][BOX][2] - rest_m > LIFTED_M
 
 
-def _compare(truth: dict, state, errors: Errors) -> None:  # noqa: ANN001  # WorldState
+def _compare(truth: dict, state: WorldState, errors: Errors) -> None:
     """Add one look. The truth is a few milliseconds younger than the state."""
     base, quat = torch.tensor([truth["base_pos_w"]]), torch.tensor([truth["base_quat_w"]])
     box = torch.tensor([truth["objects"][BOX][:3]])

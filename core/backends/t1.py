@@ -241,7 +241,7 @@ class T1Backend:
 
     def clear_stop(self) -> str:
         """Release the agent's latch: why it cannot be, '' when it was."""
-        if self.sight is not None and self.sight.judge().level == "stop" and (blind := self.sight.refind()):
+        if self.sight is not None and self.sight.judge().level != "ok" and (blind := self.sight.refind()):
             return blind
         try:
             self._urgent.ask("clear")

@@ -49,7 +49,7 @@ def test_that_frames_are_put_on_our_clock_in_spite_of_delay_and_drift(rigs) -> N
 
     trunk = rig.receiver.estimate("trunk", rig.time_s)
 
-    assert rig.receiver.delay().p50_ms == pytest.approx(18.0, abs=4.0)
+    assert rig.receiver.delay().p50_ms == pytest.approx(20.0, abs=6.0)
     assert trunk is not None
     assert trunk.pos_w[0] == pytest.approx(0.2 * 4.0, abs=0.002), "a delay that is not seen would cost 3 mm"
 

@@ -1,0 +1,51 @@
+"""The whole way of a real robot: session, agent, dead-man, SDK over DDS, and motion capture over UDP, in real time."""
+
+import pytest
+
+from trainer.jobs.sim_to_real import Config
+from trainer.sim_to_real import Proxy, report
+
+pytest.importorskip("booster_robotics_sdk_python")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # safety logs
+
+
+@pytest.mark.usefixtures("folder")
+def test_that_the_robot_walks_towards_the_box_and_knows_where_it_is() -> None:
+    proxy = Proxy(Config(episodes=1, seed=3, mocap="none"), print)
+    try:
+        looks = lambda: len(proxy.errors.base_m)  # noqa: E731
+        proxy.run(lambda: looks() >= 6)  # three seconds
+        status = proxy.sim.status()
+        errors = proxy.errors.summary()
+        told = proxy.session.telemetry()
+    finally:
+        proxy.close()
+
+    assert not proxy.broken
+    assert status["mode"] == 2
+    assert errors["base_m"] < 0.03
+    assert errors["box_b_m"] < 0.03
+    assert told is not None
+    assert told.stage == "approach"
+    assert status["violations"] == {}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")
+def test_that_the_box_is_picked_up_with_errors_as_on_hardware() -> None:
+    proxy = Proxy(Config(episodes=1, seed=1), print)
+    try:
+        proxy.run(lambda: False)
+        violations = proxy.sim.status()["violations"]
+    finally:
+        proxy.close()
+
+    (outcome,) = proxy.outcomes
+    print(report(proxy.outcomes, violations))
+    assert (outcome.seen, outcome.true) == (True, True)
+    assert outcome.errors["base_velocity_m_s"] < 0.05
+    assert violations == {}
