@@ -59,6 +59,10 @@ class SessionPanel(QWidget):
         self.robot = QLineEdit()
         self.robot.setObjectName("robot")
         self.robot.setToolTip(docs["robot"])
+        self.mocap = QLineEdit()
+        self.mocap.setObjectName("mocap")
+        self.mocap.setToolTip(docs["mocap"])
+        self.mocap.setPlaceholderText("none; natnet:HOST, vicon:HOST")
         self.safety = ChoiceBox(SAFETY, "safety", docs["safety"])
         self.controller = ChoiceBox(CONTROLLERS, "controller", docs["controller"])
         self.seed = QSpinBox()
@@ -116,6 +120,7 @@ class SessionPanel(QWidget):
             ("Runtime", self.runtime),
             ("Backend", self.backend),
             ("Robot at", self.robot),
+            ("Motion capture", self.mocap),
             ("Limits", self.safety),
             ("Controllers", self.controller),
             ("Seed", self.seed),
@@ -142,6 +147,7 @@ class SessionPanel(QWidget):
         ):
             box.chosen.connect(lambda key, name=name: state.configure(**{name: key}))
         self.robot.editingFinished.connect(lambda: state.configure(robot=self.robot.text().strip() or "lo"))
+        self.mocap.editingFinished.connect(lambda: state.configure(mocap=self.mocap.text().strip()))
         self.seed.editingFinished.connect(lambda: state.configure(seed=self.seed.value()))
         self.realtime.toggled.connect(lambda on: state.configure(realtime=on))
         self.auto_next.toggled.connect(lambda on: state.configure(auto_next=on))
@@ -182,7 +188,9 @@ class SessionPanel(QWidget):
             self._form.setRowVisible(widget, settings.source == "policy")
         self.backend.choose(settings.backend)
         self.robot.setText(settings.robot)
-        self.robot.setEnabled(settings.backend.startswith("t1") and state.session not in BUSY)
+        self.mocap.setText(settings.mocap)
+        for field in (self.robot, self.mocap):
+            field.setEnabled(settings.backend.startswith("t1") and state.session not in BUSY)
         self.safety.choose(settings.safety)
         self.controller.choose(settings.controller)
         self.seed.setValue(settings.seed)

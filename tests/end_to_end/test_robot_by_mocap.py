@@ -3,17 +3,17 @@
 import pytest
 
 from trainer.jobs.sim_to_real import Config
+from trainer.session import parts
 from trainer.sim_to_real import Proxy, report
 
 pytest.importorskip("booster_robotics_sdk_python")
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # safety logs
+@pytest.fixture(autouse=True)
+def log(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "new_log", lambda: tmp_path / "safety.jsonl")
 
 
-@pytest.mark.usefixtures("folder")
 def test_that_the_robot_walks_towards_the_box_and_knows_where_it_is() -> None:
     proxy = Proxy(Config(episodes=1, seed=3, mocap="none"), print)
     try:
@@ -35,7 +35,6 @@ def test_that_the_robot_walks_towards_the_box_and_knows_where_it_is() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("folder")
 def test_that_the_box_is_picked_up_with_errors_as_on_hardware() -> None:
     proxy = Proxy(Config(episodes=1, seed=1), print)
     try:
