@@ -1,46 +1,42 @@
-"""The job of `refine-dp finetune`: explore, learn, watch for collapse, keep the best planner, evaluate."""
+"""The job of `refine-dp finetune`: explore, learn, watch for collapse, keep the better planner, evaluate."""
 
 import itertools
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-import torch
 
 from core.policy.build import fresh_planner
 from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
 from core.policy.chunks import ChunkPlayer
-from core.policy.config import PlannerConfig
-from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
-from core.policy.learner import uses_bf16
-from core.policy.regression import RegressionPlanner
-from core.policy.residual import ResidualPlanner
-from core.rl.chains import Chain, DiffusionChain, deployed_sampler
+from core.policy.planner import Planner
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.dppo import Dppo
 from core.rl.guard import CollapseGuard
-from core.rl.mlp_ft import MeanRevertingChain
 from core.rl.planner_env import Experience, PlannerEnv
-from core.rl.residual import ResidualChain
 from core.statistics import wilson_interval
 from core.tasks.randomised import DomainRanges, RandomisedTask
-from trainer.compute import pick_device, single_thread, use_processor
+from trainer.compute import single_thread, use_processor
 from trainer.episode_meter import EpisodeResult, Meter
-from trainer.evaluation import Evaluation, Evaluator
+from trainer.evaluation import Evaluator
 from trainer.iteration_report import iteration_line, iteration_scalars
 from trainer.jobs.finetune import Config
+from trainer.plain_evaluation import Choice, PlainEvaluation
 from trainer.planner_files import PLANNER_FILE, planner_path
 from trainer.policy_evaluation import build_task
 from trainer.progress import StepProgress, format_duration
 from trainer.runs import Run
 from trainer.session.parts import load_controller, make_backend, safety_limits
 from trainer.start_schedule import StartSchedule
+from trainer.tuned_chain import make_chain
 from trainer.typed_json import to_json
 
 START_FILE = "start.safetensors"
+BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
+"""Once all iterations are done: the best planner of the exploration, and what the last update made."""
 TRAINING_FILE = "training.safetensors"
 FIRST_SEED = 1_000_000_000
 """Episodes of fine-tuning have seeds from here on: far from those of demonstrations and evaluations."""
@@ -59,7 +55,7 @@ def finetune(config: Config, run: Run, stop_requested: Callable[[], bool], resum
     Raises CollapseError or FloatingPointError when the training goes wrong; the best planner so far is kept.
     """
     use_processor(config.threads)
-    if not (run.checkpoints / START_FILE).with_suffix(".json").is_file():  # the last file that is written
+    if not _is_complete(run.checkpoints / START_FILE):
         _keep_start(config, run)
     stored = load_planner(run.checkpoints / START_FILE)
     job = Finetuning(config, run, stored)
@@ -71,6 +67,17 @@ def finetune(config: Config, run: Run, stop_requested: Callable[[], bool], resum
         job.close()
 
 
+def _is_complete(path: Path) -> bool:
+    """Whether a checkpoint was written to its end: the JSON beside it is written last."""
+    return path.is_file() and path.with_suffix(".json").is_file()
+
+
+def _copy(path: Path, to: Path) -> None:
+    """A checkpoint and the JSON beside it."""
+    shutil.copyfile(path, to)
+    shutil.copyfile(path.with_suffix(".json"), to.with_suffix(".json"))
+
+
 def _keep_start(config: Config, run: Run) -> None:
     """A copy of what is fine-tuned, or the same with random weights: the run can be resumed without the original."""
     assert config.checkpoint is not None
@@ -80,34 +87,7 @@ def _keep_start(config: Config, run: Run) -> None:
         fresh = fresh_planner(stored.planner, stored.config, config.seed)
         save_planner(run.checkpoints / START_FILE, fresh, stored.config, {"from_scratch": True, "like": path.name})
         return
-    shutil.copyfile(path, run.checkpoints / START_FILE)
-    shutil.copyfile(path.with_suffix(".json"), (run.checkpoints / START_FILE).with_suffix(".json"))
-
-
-def make_chain(stored: PlannerCheckpoint, config: Config) -> tuple[Chain, PlannerConfig]:
-    """What learns, and the config of the planner that comes of it. Raises ValueError when planner and method differ."""
-    planner = stored.planner.to(pick_device(config.device))
-    dppo, bf16 = config.dppo, uses_bf16(config.dppo.precision, planner.device)
-    played = replace(stored.config, executed_steps=config.executed_steps or stored.config.executed_steps)
-    match config.method, planner:
-        case "dppo", DiffusionPlanner():
-            sampler = deployed_sampler(dppo, planner.sampler.clip)
-            return DiffusionChain(planner, dppo, bf16), replace(played, sampler=sampler)
-        case "mlp-ft", RegressionPlanner():
-            return MeanRevertingChain(planner, config.mlp_ft, dppo.noise_clip, bf16), played
-        case "residual", DiffusionPlanner() | ResidualPlanner():
-            corrected = planner if isinstance(planner, ResidualPlanner) else _fresh_correction(planner, config)
-            return ResidualChain(corrected, config.residual.noise, dppo.noise_clip, bf16), played
-    raise ValueError(
-        f"{config.method} cannot fine-tune this planner ({type(planner).__name__}): dppo and residual need a "
-        "pre-trained diffusion planner (dit, mlp-diffusion), mlp-ft needs a deterministic one (mlp)"
-    )
-
-
-def _fresh_correction(planner: DiffusionPlanner, config: Config) -> ResidualPlanner:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return ResidualPlanner(planner, config.residual.scale, config.residual.hidden).to(planner.device)
+    _copy(path, run.checkpoints / START_FILE)
 
 
 class Finetuning:
@@ -127,7 +107,8 @@ class Finetuning:
         backend = make_backend(config.backend, task)
         controller = load_controller(config.controller, config.backend, config.worlds)
         limits = safety_limits("simulation")
-        self.evaluator = Evaluator(task, backend, controller, limits)
+        evaluator = Evaluator(task, backend, controller, limits)
+        self.plain = PlainEvaluation(evaluator, self.starts, executed_steps, run)
         self.env = PlannerEnv(
             RandomisedTask(task, DomainRanges()) if config.randomise else task,
             backend,
@@ -138,6 +119,8 @@ class Finetuning:
         )
         self.guard = CollapseGuard(config.patience, kl_limit=config.dppo.kl_limit)
         self.evaluations: list[dict[str, Any]] = []
+        self.choice: dict[str, Any] | None = None
+        "which planner was kept at the end, and why; None before"
         self.history: list[dict[str, Any]] = []
         "success of every iteration"
         self._spent_s = 0.0
@@ -163,6 +146,7 @@ class Finetuning:
             "guard": self.guard.state(),
             "starts": self.starts.state(),
             "evaluations": self.evaluations,
+            "choice": self.choice,
             "history": self.history,
         }
         save_checkpoint(self.run.checkpoints / TRAINING_FILE, self.learner.state_dict(), self._layout(), metadata)
@@ -178,12 +162,14 @@ class Finetuning:
         self.starts.load(metadata["starts"])
         self._spent_s = metadata["wall_s"]
         self.evaluations, self.history = metadata["evaluations"], metadata["history"]
+        self.choice = metadata.get("choice")
 
     def _layout(self) -> Layout:
         return Layout("planner_finetuning", 1, self.layout.observation, self.layout.action)
 
-    def _save_planner(self, name: str) -> None:
-        training = {
+    def _training(self) -> dict[str, Any]:
+        """How the present planner came about."""
+        return {
             "run": self.run.path.name,
             "seed": self.config.seed,
             "code": to_json(self.run.info().code),
@@ -195,7 +181,9 @@ class Finetuning:
             "evaluations": self.evaluations,
             "before": self.before,
         }
-        save_planner(self.run.path / name, self.chain.planner, self.planner_config, training)
+
+    def _save_planner(self, name: str) -> None:
+        save_planner(self.run.path / name, self.chain.planner, self.planner_config, self._training())
 
     # ------------------------------------------------------------------ the loop
 
@@ -209,7 +197,7 @@ class Finetuning:
                     return False
                 self.save()
                 self._tell_progress(progress)
-        return self._evaluate_end(stop_requested)
+        return self._end(stop_requested)
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_minutes
@@ -250,9 +238,9 @@ class Finetuning:
 
     def close(self) -> None:
         """Release the simulator."""
-        self.evaluator.backend.close()
+        self.env.backend.close()
 
-    # ------------------------------------------------------------------ evaluation
+    # ------------------------------------------------------------------ without exploration
 
     def _evaluate_now_and_then(self, stop_requested: Callable[[], bool]) -> bool:
         """Returns whether it was not stopped."""
@@ -262,41 +250,56 @@ class Finetuning:
         self._save_planner(f"checkpoints/planner_{self.iteration}.safetensors")
         return self._evaluate(self.chain.planner, stop_requested)
 
-    def _evaluate_end(self, stop_requested: Callable[[], bool]) -> bool:
-        """The planner in the run folder, as it was stored."""
-        best = load_planner(self.run.path / PLANNER_FILE).planner.to(self.learner.device)
-        complete = self._evaluate(best, stop_requested)
+    def _evaluate(self, planner: Planner, stop_requested: Callable[[], bool], title: str = "") -> bool:
+        """Success of a planner of this iteration. Returns whether it was not stopped."""
+        first, count = self.config.evaluate_seed, self.config.evaluate_episodes
+        if count == 0:
+            return True
+        evaluation = self.plain.measure(planner, range(first, first + count), stop_requested, title)
+        if evaluation is None:
+            return False
+        self.evaluations.append(self.plain.tell(self.iteration, evaluation))
+        return True
+
+    def _end(self, stop_requested: Callable[[], bool]) -> bool:
+        """Choose what is kept, evaluate it, store it with its evaluation. Returns whether it was not stopped."""
+        best = self.run.checkpoints / BEST_FILE
+        if not _is_complete(best):
+            _copy(self.run.path / PLANNER_FILE, best)
+        self._save_planner(f"checkpoints/{LAST_FILE}")
+        if self.choice is None and self.config.validate_episodes:
+            choice = self._choose(stop_requested)
+            if choice is None:
+                return False
+            self.choice = choice.facts()
+            self.save()
+        last = self.choice is not None and self.choice["kept"] == "last"
+        kept = self._stored(LAST_FILE if last else BEST_FILE)
+        complete = self._evaluate(kept.planner, stop_requested, "evaluate")
+        facts = {**kept.training, "choice": self.choice, "evaluations": self.evaluations}
+        save_planner(self.run.path / PLANNER_FILE, kept.planner, kept.config, facts)
         self.save()
         return complete
 
-    def _evaluate(self, planner: Any, stop_requested: Callable[[], bool]) -> bool:
-        """Success without exploration and randomisation, by the evaluator of `refine-dp evaluate`."""
-        config = self.config
-        if config.evaluate_episodes == 0:
-            return True
-        player = ChunkPlayer(planner, self.evaluator.task, self.env.executed_steps)
-        seeds = range(config.evaluate_seed, config.evaluate_seed + config.evaluate_episodes)
-        self.starts.begin_evaluating()
-        with single_thread():
-            results = self.evaluator.run(player, seeds, stop_requested, lambda _: self.run.heartbeat())
-        if len(results) < len(seeds):
-            return False  # stopped: what ended so far is not a fair sample
-        evaluation = Evaluation.of(results)
-        share = self.starts.evaluated_share
-        self.evaluations.append({"iteration": self.iteration, "start_share": share, **asdict(evaluation)})
-        self.run.event("evaluation", step=self.iteration, start_share=share, **asdict(evaluation))
-        low, high = evaluation.ci95
-        self.run.scalars(
-            self.iteration,
-            evaluate__success_rate=evaluation.success_rate,
-            evaluate__success_low=low,
-            evaluate__success_high=high,
-        )
-        starts = f", starts {100 * share:.0f} %" if share > 0.0 else ""
-        print(
-            f"after {self.iteration} iterations, without exploration{starts}: success {evaluation.success}", flush=True
-        )
-        return True
+    def _stored(self, name: str) -> PlannerCheckpoint:
+        """As others will load it."""
+        stored = load_planner(self.run.checkpoints / name)
+        return replace(stored, planner=stored.planner.to(self.learner.device))
+
+    def _choose(self, stop_requested: Callable[[], bool]) -> Choice | None:
+        """The best of the exploration against what the last update made, on the same seeds; None when stopped."""
+        first, count = self.config.validate_seed, self.config.validate_episodes
+        found = []
+        for name in (BEST_FILE, LAST_FILE):
+            planner, title = self._stored(name).planner, f"compare {Path(name).stem}"
+            measured = self.plain.measure(planner, range(first, first + count), stop_requested, title)
+            if measured is None:
+                return None
+            found.append(measured.success)
+        choice = Choice(*found, first_seed=first)
+        self.run.event("validation", step=self.iteration, **choice.facts())
+        print(choice.text, flush=True)
+        return choice
 
     # ------------------------------------------------------------------ what is said
 

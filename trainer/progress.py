@@ -30,19 +30,19 @@ class JobProgress:
 
     def __init__(
         self, title: str, total: float, done: float = 0, console: Console | None = None,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.monotonic, silent: bool = False,
     ) -> None:  # fmt: skip
-        """`done` was done before: it counts for the bar, not for the rate."""
+        """`done` was done before: it counts for the bar, not for the rate. `silent`: within the bar of other work."""
         self.total = total
         self.done = done
         self._title = title
         self._before = done
         self._now = now
-        self._console = console or Console()
+        self._console = console or Console(quiet=silent)
         self._started_s = now()
         self._printed_s = -math.inf
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._bar = Progress(*columns, console=self._console, disable=silent or not self._console.is_terminal)
         self._task = self._bar.add_task(title, total=total, text="")
         self._bar.update(self._task, completed=done)
 

@@ -19,11 +19,11 @@ from core.policy.layout import LayoutError, PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.statistics import wilson_interval
 from core.tasks.start_scale import PRETRAINING, start_share
-from trainer.finetuning import make_chain
 from trainer.jobs.finetune import Config
 from trainer.planner_files import planner_path
 from trainer.policy_evaluation import build_task
 from trainer.runs import RunError, list_runs
+from trainer.tuned_chain import make_chain
 
 Level = Literal["good", "caution", "bad"]
 

@@ -16,12 +16,14 @@ from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.policy.normalizer import Normalizer
 from core.rl.finetune_config import DppoConfig
+from core.statistics import wilson_interval
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.box_pickup_scene import BoxPickupSettings
 from trainer.finetuning import episode_seeds, finetune
 from trainer.job import work_in
 from trainer.jobs import evaluate
 from trainer.jobs import finetune as job
+from trainer.plain_evaluation import PlainEvaluation
 from trainer.runs import Run, list_runs
 
 PLANNER = PlannerConfig(
@@ -80,7 +82,7 @@ def checkpoint(tmp_path) -> Path:
 def config(checkpoint: Path, **changes) -> job.Config:
     values = {
         "checkpoint": checkpoint, "iterations": 2, "worlds": 3, "dppo": DPPO, "evaluate_episodes": 2,
-        "backend": "fake", "device": "cpu", "runs": checkpoint.parent / "runs",
+        "validate_episodes": 2, "backend": "fake", "device": "cpu", "runs": checkpoint.parent / "runs",
     }  # fmt: skip
     return job.Config(**{**values, **changes})
 
@@ -105,6 +107,7 @@ def test_that_a_planner_is_fine_tuned_evaluated_and_stored(checkpoint, capsys):
     stored = load_planner(run.path / "planner.safetensors", PlannerLayout.of_task(BoxPickup(1)), tuned_steps=5)
     assert stored.config.sampler == SamplerConfig("ddim", 5, 0.0, 1.0)
     assert stored.training["before"] == {"steps": 5}
+    assert stored.training["evaluations"][-1]["iteration"] == 2
     assert "iteration 2/2: success 0.0 % [0.0, 56.1] (n = 3)   kl" in capsys.readouterr().out
 
 
@@ -123,6 +126,79 @@ def test_that_inside_and_outside_of_training_the_same_is_measured(checkpoint, tm
     for name in ("hand_position_error_m", "hand_orientation_error_rad"):
         assert measured[name] == pytest.approx(inside[name], rel=1e-4)
     assert measured["tuned_steps"] == 5
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(path)
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("best", "last", "kept"), [(1, 3, "last"), (3, 1, "best"), (2, 2, "best")])
+def test_that_the_better_of_best_and_last_is_kept(checkpoint, monkeypatch, capsys, best, last, kept):
+    """What the last update made never explored; both are measured without exploration on seeds of their own."""
+    asked, successes = [], iter((best, last, 2))
+    real = PlainEvaluation.measure
+
+    def measure(self, planner, seeds, stop, title=""):
+        asked.append(seeds)
+        evaluation = real(self, planner, seeds[:1], stop, title)
+        return replace(evaluation, successes=next(successes), episodes=4)
+
+    monkeypatch.setattr(PlainEvaluation, "measure", measure)
+    assert job.main(config(checkpoint, validate_episodes=4, evaluate_episodes=4)) == 0
+
+    run = only_run(checkpoint)
+    chosen, other = (
+        weights(run.checkpoints / f"{name}.safetensors") for name in (kept, {"best", "last"}.difference([kept]).pop())
+    )
+    assert same(weights(run.path / "planner.safetensors"), chosen)
+    assert not same(chosen, other)
+    assert asked == [range(80_000, 80_004)] * 2 + [range(95_000, 95_004)]
+    event = next(event for event in run.events() if event["kind"] == "validation")
+    assert event["kept"] == kept
+    assert event["best"]["success_rate"] == best / 4
+    assert event["last"]["ci95"] == pytest.approx(list(wilson(last, 4)))
+    assert f"kept: {kept}" in capsys.readouterr().out
+    assert load_planner(run.path / "planner.safetensors").training["choice"]["kept"] == kept
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    p = wilson_interval(successes, trials)
+    return p.low, p.high
+
+
+def test_that_a_stop_between_training_and_choice_changes_nothing(checkpoint):
+    whole = config(checkpoint)
+    assert job.main(whole) == 0
+    run = Run.create(whole.runs, "finetune", whole, 0)
+    measured = []
+
+    def stop() -> bool:
+        if (run.checkpoints / "last.safetensors").is_file():  # all iterations are done
+            measured.append(1)
+        return len(measured) > 70  # in the second of the two measurements
+
+    assert work_in(run, lambda _: finetune(whole, run, stop)) == 130
+    assert job.main(job.Config(resume=run.path)) == 0
+    first, second = list_runs(whole.runs)
+    for name in ("planner.safetensors", "checkpoints/best.safetensors", "checkpoints/last.safetensors"):
+        assert same(weights(first.path / name), weights(second.path / name))
+    choices = [load_planner(r.path / "planner.safetensors").training["choice"] for r in (first, second)]
+    assert choices[0] == choices[1]
+
+
+def test_that_the_choice_can_be_left_out_and_its_seeds_are_its_own(checkpoint):
+    assert job.main(config(checkpoint, validate_episodes=0)) == 0
+    run = only_run(checkpoint)
+    assert same(weights(run.path / "planner.safetensors"), weights(run.checkpoints / "best.safetensors"))
+    assert not any(event["kind"] == "validation" for event in run.events())
+    with pytest.raises(ValueError, match="they must not be among the 500 that it is evaluated on"):
+        config(checkpoint, evaluate_episodes=500, validate_seed=95_499)
+    with pytest.raises(ValueError, match="they must not be among"):
+        config(checkpoint, evaluate_episodes=500, validate_seed=94_999, validate_episodes=2)
 
 
 def test_that_a_stopped_fine_tuning_ends_with_the_same_bits(checkpoint):
@@ -212,7 +288,7 @@ def test_that_it_begins_no_further_iteration_when_time_is_up(checkpoint):
 def test_that_a_fine_tuned_planner_is_fine_tuned_further(checkpoint):
     assert job.main(config(checkpoint, evaluate_episodes=0)) == 0
     first = only_run(checkpoint)
-    more = config(first.path, evaluate_episodes=0, iterations=1, runs=checkpoint.parent / "more")
+    more = config(first.path, evaluate_episodes=0, validate_episodes=0, iterations=1, runs=checkpoint.parent / "more")
     assert job.main(more) == 0
     with pytest.raises(ValueError, match="has 5 fine-tuned steps, its fine-tuning cannot go on with 3"):
         job.main(replace(more, dppo=replace(DPPO, tuned_steps=3)))
@@ -225,7 +301,7 @@ def test_that_the_baselines_run_in_the_same_job(tmp_path, method, kind):
     run = only_run(start)
     stored = load_planner(run.path / "planner.safetensors", tuned_steps=0)
     assert stored.config.kind == kind
-    assert stored.training["evaluations"] == []
+    assert [entry["episodes"] for entry in stored.training["evaluations"]] == [2]
     assert [event["step"] for event in run.events() if event["kind"] == "evaluation"] == [2]
 
 

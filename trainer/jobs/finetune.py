@@ -1,7 +1,7 @@
 """Fine-tune a planner in simulation by reinforcement learning with a sparse reward. Ctrl-C stops cleanly.
 
---resume RUN continues exactly where it stopped. Writes planner.safetensors and planner.json, the best planner so far,
-into the run folder.
+--resume RUN continues exactly where it stopped. Writes planner.safetensors and planner.json into the run folder: while
+it learns the best planner so far, in the end the better one of that and of what the last update made.
 """
 
 from dataclasses import dataclass, field
@@ -59,6 +59,10 @@ class Config:
     "iterations between two evaluations; 0: only one at the end"
     evaluate_seed: int = 95_000
     "seed of the first episode of every evaluation"
+    validate_episodes: int = 100
+    "at the end the best and the last policy are compared on so many episodes; 0: the best of the exploration is kept"
+    validate_seed: int = 80_000
+    "seed of the first of these episodes; they must not be those of the evaluations, which would then flatter"
     seed: int = 0
     "of the critic, the exploration, the order of learning and the episodes"
     backend: Literal["mujoco", "fake"] = "mujoco"
@@ -89,13 +93,25 @@ class Config:
         for name in ("curriculum_threshold", "curriculum_growth"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie above 0 and not above 1, got {getattr(self, name)}")
-        for name in ("evaluate_episodes", "evaluate_every", "evaluate_seed", "seed", "threads"):
+        counts = ("evaluate_episodes", "evaluate_every", "validate_episodes", "threads")
+        for name in (*counts, "evaluate_seed", "validate_seed", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        self._check_seeds()
+
+    def _check_seeds(self) -> None:
+        validated = range(self.validate_seed, self.validate_seed + self.validate_episodes)
+        evaluated = range(self.evaluate_seed, self.evaluate_seed + self.evaluate_episodes)
+        if max(validated.start, evaluated.start) < min(validated.stop, evaluated.stop):
+            raise ValueError(
+                f"validate_seed {self.validate_seed} and the {self.validate_episodes} seeds after it choose what is "
+                f"kept: they must not be among the {self.evaluate_episodes} that it is evaluated on, which begin at "
+                f"{self.evaluate_seed}"
+            )
 
 
 PRESETS: dict[str, Config] = {
-    "quick": Config(iterations=10, worlds=32, dppo=DppoConfig(epochs=3)),
+    "quick": Config(iterations=10, worlds=32, dppo=DppoConfig(epochs=3), validate_episodes=64),
     "paper": Config(evaluate_episodes=500),
 }
 """quick: minutes on two cores, to see it climb; paper: 40 iterations, evaluated on 500 episodes."""
