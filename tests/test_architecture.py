@@ -61,7 +61,8 @@ def test_that_nothing_unpickles() -> None:
 
 def test_that_the_repository_stays_light() -> None:
     files = [path for path in _tracked_files() if path.is_file()]
-    heavy = [str(path) for path in files if path.stat().st_size > 4 * 2**20]
+    most = {".safetensors": 8e6}  # a fine-tuned planner holds two networks
+    heavy = [str(path) for path in files if path.stat().st_size > most.get(path.suffix, 4 * 2**20)]
     weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
     recorded = [str(path) for path in files if path.suffix in {".hdf5", ".h5", ".mp4", ".log"}]
     assert not heavy

@@ -1,7 +1,8 @@
 """From a config back to the options that make it: what a job is started with, and what a person can copy."""
 
 import dataclasses
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -64,6 +65,24 @@ def _words(value: Any) -> list[str]:
     if isinstance(value, float):
         return [repr(value)]
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be spelled as an option")
+
+
+def portable_command(command: Sequence[str]) -> str:
+    """The command line that repeats a training, without the folders of the machine it ran on.
+
+    Of inputs that were given by an absolute path the name is left.
+    """
+    words = ["refine-dp"]
+    arguments = iter(command[1:])
+    for word in arguments:
+        option = word.split("=")[0].replace("_", "-")
+        if option in ("--runs", "--out", "--resume"):
+            if "=" not in word:
+                next(arguments, None)
+            continue
+        name, equals, value = word.rpartition("=")
+        words.append(name + equals + (Path(value).name if Path(value).is_absolute() else value))
+    return shlex.join(words)
 
 
 def subcommand_words(kind: Any, config: Any) -> list[str]:

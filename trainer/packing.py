@@ -15,9 +15,11 @@ from core.policy.batches import WindowTensors
 from core.policy.checkpoint import PlannerCheckpoint, load_planner, save_planner
 from core.policy.layout import PlannerLayout
 from core.policy.planner import Planner
+from trainer.command_line import portable_command
 from trainer.jobs.pack import Config
 from trainer.planner_files import planner_path
 from trainer.results_page import published
+from trainer.runs import Run
 
 NOISE_SEED = 0
 
@@ -71,10 +73,25 @@ def largest_difference(planner: Planner, halved: Planner, obs: Float[Tensor, "B 
 
 
 def _training(stored: PlannerCheckpoint, config: Config) -> dict[str, Any]:
+    """How the planner was made and how good it is."""
+    return {**stored.training, "precision": "float16", **_made_by(planner_path(config.checkpoint)), **_measured(config)}
+
+
+def _made_by(path: Path) -> dict[str, Any]:
+    """Command line and settings of the training, where the planner lies in its run folder."""
+    if not (path.parent / "run.json").is_file():
+        return {}
+    run = Run.open(path.parent)
+    left_out = {"runs", "resume", "json", "report"}
+    settings = {name: value for name, value in run.stored_config().items() if name not in left_out}
+    return {"command": portable_command(run.info().command), "config": settings}
+
+
+def _measured(config: Config) -> dict[str, Any]:
     if config.evaluation is None:
-        return {**stored.training, "precision": "float16"}
+        return {}
     path = config.evaluation / "evaluation.json" if config.evaluation.is_dir() else config.evaluation
     report = json.loads(path.read_text(encoding="utf-8"))
     left_out = ("results", "training", "failed_seeds")
     summary = {name: value for name, value in report.items() if name not in left_out}
-    return {**stored.training, "precision": "float16", "evaluation": summary}
+    return {"evaluation": summary}

@@ -39,6 +39,8 @@ class PlannerFile:
     "last success rate in simulation with its 95 % interval, None where it was not measured"
     written_s: float
     "epoch time of the file"
+    tuned: bool = False
+    "whether it was fine-tuned"
 
     @property
     def title(self) -> str:
@@ -74,15 +76,16 @@ def read_planner_file(path: Path, name: str = "") -> PlannerFile:
         task=str(facts["layout"]["task"]),
         kind=f"{facts['config']['kind']}{tuned}",
         steps=training.get("steps"),
-        success=_success(training.get("evaluations")),
+        success=_success([*(training.get("evaluations") or ()), training.get("evaluation")]),
         written_s=path.stat().st_mtime,
+        tuned=bool(tuned),
     )
 
 
-def _success(evaluations: Any) -> tuple[float, float, float] | None:
-    """The last measurement in a checkpoint, if it holds any."""
+def _success(evaluations: list[Any]) -> tuple[float, float, float] | None:
+    """The last measurement in a checkpoint, if it holds any: of its training, or the one that it was packed with."""
     try:
-        last = evaluations[-1]
+        last = [evaluation for evaluation in evaluations if evaluation][-1]
         numbers = (float(last["success_rate"]), *map(float, last["ci95"]))
     except (TypeError, LookupError, ValueError):
         return None
@@ -90,10 +93,14 @@ def _success(evaluations: Any) -> tuple[float, float, float] | None:
 
 
 def find_planners(runs: Path, shipped: Path = SHIPPED_ROOT) -> tuple[PlannerFile, ...]:
-    """Shipped planners, then those of runs, the one written last first. What cannot be read is left out."""
+    """Shipped planners, fine-tuned ones first, then those of runs, the one written last first.
+
+    What cannot be read is left out.
+    """
     found: list[PlannerFile] = []
     if shipped.is_dir():
-        found += _readable((path, f"shipped: {path.stem}") for path in sorted(shipped.glob("*/*.safetensors")))
+        listed = _readable((path, f"shipped: {path.stem}") for path in sorted(shipped.glob("*/*.safetensors")))
+        found += sorted(listed, key=lambda planner: not planner.tuned)
     if runs.is_dir():
         kept = (path for path in runs.glob(f"**/{PLANNER_FILE}") if TRASH not in path.relative_to(runs).parts)
         own = _readable((path, path.parent.name) for path in kept)

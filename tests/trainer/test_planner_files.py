@@ -31,6 +31,9 @@ def test_that_shipped_planners_come_first_then_the_newest_run(tmp_path: Path) ->
     found = find_planners(tmp_path / "runs", tmp_path / "planners")
     assert [planner.path for planner in found] == [shipped, new, old]
     assert found[0].title == "shipped: tuned · dit fine-tuned"
+    store(tmp_path / "planners" / "box_pickup" / "pretrained.safetensors")
+    both = find_planners(tmp_path / "none", tmp_path / "planners")
+    assert [planner.name for planner in both] == ["shipped: tuned", "shipped: pretrained"]  # the better one is offered
     assert find_planners(tmp_path / "none", tmp_path / "nothing") == ()
 
 
@@ -46,6 +49,8 @@ def test_that_the_title_says_how_good_it_is(tmp_path: Path) -> None:
     assert read_planner_file(measured).title == "a · dit · 62 % (55–69)"
     assert read_planner_file(fresh).title == "b · dit · 200 steps"
     assert "200 training steps" in read_planner_file(fresh).hint
+    packed = store(tmp_path / "c" / "tuned.safetensors", evaluations=evaluations, evaluation={**evaluations[0]})
+    assert read_planner_file(packed).title == "c · dit · 50 % (40–60)"
 
 
 def test_that_what_is_no_planner_is_refused(tmp_path: Path) -> None:

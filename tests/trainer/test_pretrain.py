@@ -21,10 +21,12 @@ from core.policy.chunks import ChunkPlayer
 from core.policy.config import LearnerConfig, MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.rl.checkpoint import CheckpointError
+from core.rl.finetune_config import DppoConfig
 from core.tasks.box_pickup import BoxPickup
 from trainer.job import work_in
-from trainer.jobs import pack
+from trainer.jobs import finetune, pack
 from trainer.jobs import pretrain as job
+from trainer.planner_files import read_planner_file
 from trainer.pretraining import pretrain
 from trainer.runs import Run, list_runs
 
@@ -248,6 +250,30 @@ def test_that_a_packed_planner_is_half_as_large_and_plans_the_same(trained, reco
     whole, halved = (p.stat().st_size for p in (trained / "planner.safetensors", out))
     assert halved < whole - 1.9 * sizes[0]
     assert "differ by at most" in capsys.readouterr().out
+
+
+def test_that_a_fine_tuned_planner_is_packed_with_both_networks_and_how_it_was_made(trained, recorded, tmp_path):
+    dppo = DppoConfig(critic_hidden=(16,), batch_size=32, epochs=1, critic_warmup=0, precision="fp32")
+    asked = finetune.Config(
+        trained, iterations=1, worlds=2, dppo=dppo, evaluate_episodes=0, validate_episodes=0, backend="fake",
+        device="cpu", runs=tmp_path / "runs", seed=4,
+    )  # fmt: skip
+    assert finetune.main(asked) == 0
+    (run,) = list_runs(tmp_path / "runs")
+    out = tmp_path / "tuned.safetensors"
+
+    assert pack.main(pack.Config(run.path, out, recorded)) == 0
+
+    before, after = load_planner(run.path / "planner.safetensors"), load_planner(out, tuned_steps=5)
+    names = dict(before.planner.named_parameters())
+    assert {name.split(".")[0] for name in names} == {"base", "tuned"}
+    for name, weights in after.planner.named_parameters():
+        torch.testing.assert_close(weights, names[name].half().float(), atol=0, rtol=0)
+    beside = json.loads(out.with_suffix(".json").read_text())["metadata"]["training"]
+    assert beside["command"].startswith("refine-dp")
+    assert (beside["seed"], beside["config"]["iterations"], beside["config"]["checkpoint"]) == (4, 1, trained.name)
+    assert str(tmp_path) not in out.with_suffix(".json").read_text()
+    assert read_planner_file(out).tuned
 
 
 def test_that_a_planner_that_half_precision_changes_too_much_is_not_packed(trained, recorded, tmp_path):

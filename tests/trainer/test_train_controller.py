@@ -11,7 +11,8 @@ import pytest
 
 from core.control.upper import LAYOUT, UpperController
 from core.rl.checkpoint import load_checkpoint
-from trainer.jobs.train_controller import Clock, TrainingOptions, UpperJob, portable_command
+from trainer.command_line import portable_command
+from trainer.jobs.train_controller import Clock, TrainingOptions, UpperJob
 from trainer.runs import list_runs
 
 SIZES = {"free-worlds": 2, "grasp-worlds": 1, "walk-worlds": 1, "scripts": 4}
@@ -78,6 +79,15 @@ def test_that_time_spent_before_a_resume_counts():
 def test_that_the_recorded_command_names_no_folder_of_this_machine():
     command = ("/home/x/cli.py", "train-controller", "upper", "--seed", "3", "--out", "/tmp/a b", "--runs=/tmp/r")
     assert portable_command(command) == "refine-dp train-controller upper --seed 3"
+    tuning = [
+        "cli.py",
+        "finetune",
+        "--checkpoint",
+        "/home/me/runs/a-pretrain",
+        "--dataset=/data/box.hdf5",
+        "--resume=/x",
+    ]
+    assert portable_command(tuning) == "refine-dp finetune --checkpoint a-pretrain --dataset=box.hdf5"
 
 
 def test_that_impossible_options_are_refused():

@@ -1,7 +1,8 @@
-"""Store a planner in half precision for sharing: half the size, with its evaluation, in one file and a JSON.
+"""Store a planner in half precision for sharing: half the size, in one file with a JSON beside it.
 
-The file acts as a planner like any other. It is not written when the chunks that it plans differ by more than the
-tolerance from those of the original, on recorded observations.
+Both networks of a fine-tuned planner are stored; the JSON has command, settings and seed of the training, and the
+evaluation. The file acts as a planner like any other. It is not written when the chunks that it plans differ by more
+than the tolerance from those of the original, on recorded observations.
 """
 
 from dataclasses import dataclass

@@ -4,10 +4,9 @@ Writes controller.safetensors and controller.json into the run folder, or into -
 teacher.safetensors, which only serves evaluations.
 """
 
-import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -22,6 +21,7 @@ from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig
 from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.networks import Actor
+from trainer.command_line import portable_command
 from trainer.job import StopRequested, open_run, resume_hint, work_in
 from trainer.jobs.controller_options import TrainingOptions
 from trainer.progress import ShareProgress
@@ -162,20 +162,6 @@ def _training_layout(config: UpperJob | LowerJob) -> Layout:
 
 def _deployed_layout(config: UpperJob | LowerJob) -> Layout:
     return upper.LAYOUT if isinstance(config, UpperJob) else lower.LAYOUT
-
-
-def portable_command(command: Sequence[str]) -> str:
-    """The command line that repeats a training, without the folders of the machine it ran on."""
-    words = ["refine-dp"]
-    arguments = iter(command[1:])
-    for word in arguments:
-        name = word.split("=")[0].replace("_", "-")
-        if name in ("--runs", "--out", "--resume"):
-            if "=" not in word:
-                next(arguments, None)
-            continue
-        words.append(word)
-    return shlex.join(words)
 
 
 def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, clock: Clock) -> Path:
