@@ -20,7 +20,7 @@ ABBREVIATIONS = {"dppo", "mlp", "ft", "kl", "bc", "ema", "dit"}
 
 
 class ConfigForm(QWidget, Generic[C]):
-    """Edits a frozen dataclass; nothing invalid leaves it. Configs inside the config are folded."""
+    """Edits a frozen dataclass; nothing invalid leaves it. Configs inside the config are folded, or `unfolded`."""
 
     changed = pyqtSignal()
 
@@ -31,13 +31,16 @@ class ConfigForm(QWidget, Generic[C]):
         hidden: tuple[str, ...] = (),
         columns: int = 1,
         choosers: EditorMakers | None = None,
+        unfolded: tuple[str, ...] = (),
     ) -> None:
-        """A form for `cls`. Hidden fields keep the values of `initial` (or their defaults)."""
+        """A form for `cls`. Hidden fields, also those of unfolded configs, keep their initial values."""
         super().__init__()
         if not is_dataclass(cls):
             raise TypeError(f"a form needs a dataclass, got {cls!r}")
         self._cls = cls
-        self._hidden = {name: getattr(initial, name) for name in hidden if initial is not None}
+        self._hide, self._unfolded = hidden, unfolded
+        own = {f.name for f in fields(cls)}
+        self._hidden = {name: getattr(initial, name) for name in hidden if initial is not None and name in own}
         self._choosers = choosers or {}
         self._editors: dict[str, Editor] = {}
         self._problems: dict[str, QLabel] = {}
@@ -67,7 +70,7 @@ class ConfigForm(QWidget, Generic[C]):
             self._editors[f.name].edited.connect(self._on_edited)
         for f in shown:
             if f not in plain:
-                layout.addWidget(self._add_fold(f, hints[f.name], _initial_value(f, initial), docs.get(f.name, "")))
+                layout.addWidget(self._add_inner(f, hints[f.name], _initial_value(f, initial), docs.get(f.name, "")))
         layout.addWidget(self._problem)
 
     def _add_row(self, form: QFormLayout, f: Field[Any], editor: Editor, doc: str) -> None:
@@ -84,12 +87,17 @@ class ConfigForm(QWidget, Generic[C]):
         label.setBuddy(editor.control)
         self._editors[f.name], self._problems[f.name] = editor, problem
 
-    def _add_fold(self, f: Field[Any], kind: type[Any], value: Any, doc: str) -> Fold:
-        inner = ConfigForm(kind, None if value is MISSING else value, choosers=self._choosers)
+    def _add_inner(self, f: Field[Any], kind: type[Any], value: Any, doc: str) -> QWidget:
+        """The form of a config inside the config; folded unless it is to lie open."""
+        initial, opened = None if value is MISSING else value, f.name in self._unfolded
+        inner = ConfigForm(kind, initial, self._hide if opened else (), choosers=self._choosers)
         inner.changed.connect(self._on_edited)
+        self._inner[f.name] = inner
+        if opened:
+            return inner
         fold = Fold(_title(f.name), inner, doc or (kind.__doc__ or "").strip())
         fold.setObjectName(f"fold_{f.name}")
-        self._inner[f.name], self._folds[f.name] = inner, fold
+        self._folds[f.name] = fold
         return fold
 
     def editor(self, name: str) -> Editor:
@@ -132,7 +140,8 @@ class ConfigForm(QWidget, Generic[C]):
             editor.set_invalid(bool(text))
         for name, form in self._inner.items():
             inner = form.validate()
-            self._folds[name].set_invalid(inner is None)
+            if name in self._folds:
+                self._folds[name].set_invalid(inner is None)
             if inner is not None:
                 values[name] = inner
         _show(self._problem, "")

@@ -8,15 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from core.rates import CONTROL_HZ as CONTROL_HZ
+from core.rates import CONTROL_PERIOD_S as CONTROL_PERIOD_S
+from core.rates import CONTROL_STEPS_PER_COMMAND as CONTROL_STEPS_PER_COMMAND
+from core.rates import PLANNER_HZ as PLANNER_HZ
 from core.t1.model import GRIPPER_MAX_OPENING_M, NUM_JOINTS
-
-CONTROL_HZ = 50
-"""Low-level control rate (paper, section III-A)."""
-CONTROL_PERIOD_S = 1.0 / CONTROL_HZ
-PLANNER_HZ = 10
-"""Planner rate: one command each 0.1 s (paper, section IV-A)."""
-CONTROL_STEPS_PER_COMMAND = CONTROL_HZ // PLANNER_HZ
-
 
 Rows = TypeVar("Rows", bound="Batched")  # not typing.Self: the checkers of the tests cannot resolve it in methods
 

@@ -22,7 +22,7 @@ from app.problems import Problem
 from app.state import AppState
 from app.theme import METRICS
 from app.training.choices import Choices
-from app.training.kinds import CONTROLLER_JOB, Kind, all_kinds, config_of_row, missing
+from app.training.kinds import HIDDEN, Kind, all_kinds, config_of_row, missing
 from app.training.readiness_box import ReadinessBox
 from app.training.runs import Runs
 from app.widgets.path_box import path_editor
@@ -149,7 +149,9 @@ class JobPanel(QWidget):
     def _on_kind_changed(self) -> None:
         kind = self.kind
         if kind.title not in self.forms:
-            form = ConfigForm(kind.config, kind.default(), kind.hidden, choosers=self._choosers(kind))
+            form = ConfigForm(
+                kind.config, kind.default(), HIDDEN, choosers=self._choosers(kind), unfolded=kind.unfolded
+            )
             form.changed.connect(self._on_form_changed)
             self.forms[kind.title] = form
             self._stack.addWidget(form)
@@ -237,9 +239,6 @@ class JobPanel(QWidget):
             return
         if kind is CHAIN:
             self._runs.enqueue_chain(whole_chain(config.preset, config.dataset), priority)
-        elif kind.job == CONTROLLER_JOB:
-            words = [CONTROLLER_JOB, kind.part, *options_of(replace(config, runs=self._runs.root))]
-            self._runs.enqueue_by_command([*words, "--priority", str(priority)])
         else:
             if kind.job == "finetune":
                 config = replace(config, require_ready=not self.readiness.anyway.isChecked())

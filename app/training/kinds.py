@@ -2,12 +2,12 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.cli import JOBS
-from trainer.jobs import controller_options
+from trainer.jobs.train_controller import LowerJob, UpperJob
 from trainer.queue.jobs import QUEUED_JOBS
 from trainer.run_rows import RunRow
 from trainer.runs import Run, RunError
@@ -31,11 +31,8 @@ class Kind:
     help: str
     part: str = ""
     "of train-controller: upper or lower"
-
-    @property
-    def hidden(self) -> tuple[str, ...]:
-        """Fields that are not shown."""
-        return tuple(f.name for f in fields(self.config) if f.name in HIDDEN)
+    unfolded: tuple[str, ...] = ()
+    "configs inside the config whose options are shown as if they were its own"
 
     def default(self) -> Any:
         """The config to begin with."""
@@ -55,8 +52,9 @@ def all_kinds() -> tuple[Kind, ...]:
 
 
 def _controller_kind(part: str) -> Kind:
-    text = f"train the {part} body controller; its learner's own settings: refine-dp train-controller {part} --help"
-    return Kind(CONTROLLER_JOB, f"{CONTROLLER_JOB} {part}", controller_options.TrainingOptions, {}, text, part)
+    config = LowerJob if part == "lower" else UpperJob
+    text = f"train the {part} body controller"
+    return Kind(CONTROLLER_JOB, f"{CONTROLLER_JOB} {part}", config, {}, text, part, ("options", "learner"))
 
 
 def config_of_row(row: RunRow, kinds: tuple[Kind, ...]) -> tuple[Kind, Any]:
@@ -75,7 +73,7 @@ def config_of_row(row: RunRow, kinds: tuple[Kind, ...]) -> tuple[Kind, Any]:
     if kind is None:
         raise RunError(f"a run of {job!r} has no form here; its command line can be copied")
     try:
-        config = from_json(kind.config, stored.get("options", stored) if part else stored)
+        config = from_json(kind.config, stored)
     except DecodeError as error:
         raise RunError(f"the settings of {row.title} are of another version of the program: {error}") from error
     return kind, _fresh(config)
@@ -83,6 +81,8 @@ def config_of_row(row: RunRow, kinds: tuple[Kind, ...]) -> tuple[Kind, Any]:
 
 def _fresh(config: Any) -> Any:
     """The same settings for a new run."""
+    if hasattr(config, "options"):
+        return replace(config, options=_fresh(config.options))
     return replace(config, resume=None) if hasattr(config, "resume") else config
 
 

@@ -1,7 +1,5 @@
 """What the Train page knows: the rows of queue and runs, read every second on a thread, and what is done to them."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +10,6 @@ from app.workers.background import Background
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import Entry
 from trainer.queue.outcome import tail
-from trainer.queue.runner import environment
 from trainer.run_rows import RowReader, RunRow
 
 READ_PERIOD_MS = 1000
@@ -112,10 +109,6 @@ class Runs(QObject):
 
         self.act("The chain was not queued", lambda: add_chain(self.desk, chain, priority), said)
 
-    def enqueue_by_command(self, words: list[str]) -> None:
-        """Add a job whose config only a process with torch can make."""
-        self.act("The job was not queued", lambda: _queue_add(words), lambda text: text)
-
     def was_asked_to_stop(self, row: RunRow) -> bool:
         """Whether it was asked to save and end, and has not ended yet."""
         return row.key in self._asked or (row.entry is not None and row.entry.stop_asked)
@@ -183,11 +176,3 @@ class Runs(QObject):
     def report(self, problem: Problem) -> None:
         """Tell a problem."""
         self.failed.emit(problem)
-
-
-def _queue_add(words: list[str]) -> str:
-    command = [sys.executable, "-m", "trainer.cli", "queue", "add", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
-    if done.returncode:
-        raise ValueError(done.stderr.strip() or f"it ended with status {done.returncode}")
-    return done.stdout.strip()

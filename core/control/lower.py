@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from core.control.footsteps import RIGHT, STAND, FootstepCommand, FootstepConfig
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import RIGHT, STAND, FootstepCommand
 from core.control.leg_chain import EFFORT, LEG_JOINTS, STIFFNESS, swap_legs
 from core.control.mirror import Mirror, Part
 from core.rigid import quat_rotate_inv
 from core.rl.checkpoint import Layout, load_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from core.t1.model import DEFAULT_JOINT_POS, LEGS, LOWER_LIMIT, UPPER_LIMIT
 from core.types import WorldState
 

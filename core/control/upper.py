@@ -32,7 +32,8 @@ from core.rigid import (
     rotation_error,
 )
 from core.rl.checkpoint import Layout, load_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEFT_ARM
 from core.types import WorldState
 

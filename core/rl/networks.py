@@ -3,33 +3,14 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from core.rl.ppo_config import ActorCriticConfig
+
 LOG_2PI = math.log(2 * math.pi)
-
-
-@dataclass(frozen=True)
-class ActorCriticConfig:
-    """Sizes of an actor and a critic."""
-
-    actor_hidden: tuple[int, ...] = (256, 128)
-    "hidden layers of the actor (ELU)"
-    critic_hidden: tuple[int, ...] = (256, 128)
-    "hidden layers of the critic (ELU)"
-    initial_std: float = 0.5
-    "standard deviation of the first actions"
-    min_std: float = 0.02
-    "floor of the standard deviation: exploration never dies"
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_std <= self.initial_std:
-            raise ValueError(f"0 < min_std <= initial_std is needed, got {self.min_std} and {self.initial_std}")
-        if not self.actor_hidden or not self.critic_hidden or min(self.actor_hidden + self.critic_hidden) < 1:
-            raise ValueError(f"hidden layers need positive sizes, got {self.actor_hidden} and {self.critic_hidden}")
 
 
 class RunningNormalizer(nn.Module):

@@ -10,51 +10,7 @@ from torch import Tensor
 from core.rl.env import Observation, VectorEnv
 from core.rl.gae import generalised_advantages
 from core.rl.networks import ActorCritic, gaussian_entropy, gaussian_kl, gaussian_log_prob
-
-
-@dataclass(frozen=True)
-class PpoConfig:
-    """Settings of PPO."""
-
-    steps_per_iteration: int = 24
-    "steps of every agent between updates"
-    epochs: int = 3
-    "passes over a rollout"
-    minibatches: int = 4
-    "parts of a pass"
-    gamma: float = 0.98
-    "discount per step"
-    lam: float = 0.95
-    "lambda of generalised advantage estimation"
-    clip: float = 0.2
-    "clip range of the probability ratio"
-    value_coefficient: float = 1.0
-    "weight of the value loss"
-    entropy_coefficient: float = 0.002
-    "weight of the entropy bonus"
-    max_gradient_norm: float = 1.0
-    "clip of the gradient norm"
-    learning_rate: float = 1e-3
-    "first learning rate (Adam)"
-    min_learning_rate: float = 1e-5
-    "lower end of the adaptive learning rate"
-    max_learning_rate: float = 2e-3
-    "upper end of the adaptive learning rate"
-    target_kl: float = 0.018
-    "KL divergence of a minibatch update above twice / below half of which the rate is divided / multiplied by 1.5"
-
-    def __post_init__(self) -> None:
-        for name in ("steps_per_iteration", "epochs", "minibatches", "target_kl", "max_gradient_norm", "clip"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("gamma", "lam"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if not 0 < self.min_learning_rate <= self.learning_rate <= self.max_learning_rate:
-            raise ValueError(
-                "0 < min_learning_rate <= learning_rate <= max_learning_rate is needed, got "
-                f"{self.min_learning_rate}, {self.learning_rate}, {self.max_learning_rate}"
-            )
+from core.rl.ppo_config import PpoConfig
 
 
 @dataclass

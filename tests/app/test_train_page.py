@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from app.state import AppState
 from app.training.kinds import all_kinds
 from app.training.page import TrainPage
 from app.training.run_model import COLUMNS, SHARE_ROLE, TITLES
+from core.control.training.lower_config import LowerLearnerConfig
 from trainer.jobs import collect, finetune, pretrain
+from trainer.jobs.train_controller import LowerJob
 from trainer.queue.desk import QueueDesk
 from trainer.runs import Run
 
@@ -101,6 +103,34 @@ def test_that_an_error_in_a_folded_part_opens_it_and_stands_beside_its_field(pag
     assert not page.jobs.enqueue.isEnabled()
     inner.editor("clip_total_first").set_value(0.1)
     assert page.jobs.config() == finetune.Config()
+
+
+def test_that_every_option_of_a_controllers_training_can_be_set_and_queued(
+    page: TrainPage, root: Path, qtbot: QtBot
+) -> None:
+    page.jobs.choose("train-controller lower")
+    options, learner = page.jobs.form.inner("options"), page.jobs.form.inner("learner")
+    assert not {"runs", "resume"} & options._editors.keys()
+    names = {f.name for f in fields(LowerLearnerConfig)}
+    assert learner._editors.keys() | learner._inner.keys() == names
+    assert learner.editor("method").isVisibleTo(page.jobs)
+    learner.editor("method").set_value("scratch")
+    learner.editor("scratch_steps").set_value(1000)
+    learner.inner("env").inner("footsteps").editor("swing_s").set_value(0.37)
+    assert not page.jobs.enqueue.isEnabled()  # no multiple of the control period
+    learner.inner("env").inner("footsteps").editor("swing_s").set_value(0.4)
+    assert "--method scratch --scratch-steps 1000 --env.footsteps.swing-s 0.4" in page.jobs.command_text(
+        page.jobs.config()
+    )
+    qtbot.mouseClick(page.jobs.enqueue, Qt.MouseButton.LeftButton)
+    shown(page, qtbot, 1)
+    entry = QueueDesk(root).store.get(1)
+    assert entry.arguments[:1] == ("lower",)
+    assert entry.config["learner"]["method"] == "scratch"
+    page.jobs.choose("train-controller lower")
+    page.jobs.form.set_config(LowerJob())
+    page.jobs.show_copy(page.runs.rows[0])
+    assert page.jobs.config().learner.scratch_steps == 1000
 
 
 def test_that_an_error_names_the_field_that_is_meant_not_one_whose_name_it_contains(page: TrainPage) -> None:

@@ -8,7 +8,8 @@ import torch
 
 from core.control import lower
 from core.rl.checkpoint import save_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from trainer.controller_table import arms_table, legs_table, page
 from trainer.jobs.evaluate_controller import Config, leg_entries, main
 from trainer.runs import list_runs

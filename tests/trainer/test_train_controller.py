@@ -12,7 +12,8 @@ import pytest
 from core.control.upper import LAYOUT, UpperController
 from core.rl.checkpoint import load_checkpoint
 from trainer.command_line import portable_command
-from trainer.jobs.train_controller import Clock, TrainingOptions, UpperJob
+from trainer.controller_training import Clock
+from trainer.jobs.train_controller import TrainingOptions, UpperJob
 from trainer.runs import list_runs
 
 SIZES = {"free-worlds": 2, "grasp-worlds": 1, "walk-worlds": 1, "scripts": 4}

@@ -4,31 +4,42 @@ Writes controller.safetensors and controller.json into the run folder, or into -
 teacher.safetensors, which only serves evaluations.
 """
 
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
-import torch
 import tyro
-from torch import Tensor
 
-from core.control import lower, upper
-from core.control.training import lower_teacher
-from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig
-from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
-from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
-from core.rl.networks import Actor
-from trainer.command_line import portable_command
-from trainer.job import StopRequested, open_run, resume_hint, work_in
-from trainer.jobs.controller_options import TrainingOptions
-from trainer.progress import ShareProgress
-from trainer.runs import Run, code_version
-from trainer.typed_json import to_json
+from core.control.training.lower_config import LowerLearnerConfig
+from core.control.training.upper_config import UpperLearnerConfig
 
-CHECKPOINT_PERIOD_S = 30.0
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options that both controllers share."""
+
+    seed: int = 0
+    "random seed: the same seed and number of steps give the same weights"
+    max_minutes: float | None = None
+    "stop after this many minutes; curricula then follow the clock where it is ahead of the steps"
+    threads: int = 0
+    "threads of the simulator, 0: all cores"
+    torch_threads: int = 1
+    "threads of the networks: more only helps on an idle machine with many cores"
+    runs: Path = Path("runs")
+    "where run folders are made"
+    out: Path | None = None
+    "folder for controller.safetensors; the run folder when not given"
+    resume: Path | None = None
+    "continue this run folder with its own config; the other options but out and max-minutes are ignored"
+
+    def __post_init__(self) -> None:
+        if self.max_minutes is not None and self.max_minutes <= 0:
+            raise ValueError(f"max_minutes must be positive, got {self.max_minutes}")
+        if self.threads < 0 or self.torch_threads < 1:
+            raise ValueError(f"threads >= 0 and torch_threads >= 1, got {self.threads} and {self.torch_threads}")
+
+
 UNPREFIXED = tyro.conf.arg(name="")
 """--seed instead of --options.seed."""
 
@@ -56,139 +67,17 @@ class LowerJob:
 Config = Annotated[UpperJob, tyro.conf.subcommand("upper")] | Annotated[LowerJob, tyro.conf.subcommand("lower")]
 
 
-class Learner(Protocol):
-    """A training that advances an iteration at a time."""
-
-    @property
-    def total_steps(self) -> int: ...
-    @property
-    def progress(self) -> float: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def phase_name(self) -> str: ...
-    def iterate(self, time_share: float = 0.0) -> dict[str, float]: ...
-    def headline(self, scalars: dict[str, float]) -> str: ...
-    def state_dict(self) -> dict[str, Tensor]: ...
-    def load_state_dict(self, state: dict[str, Tensor]) -> None: ...
-    def deployed(self) -> tuple[Actor, dict[str, Any]]: ...
-    def close(self) -> None: ...
-
-
 def main(config: UpperJob | LowerJob) -> int:
     """Train until done, stopped or out of time. Returns 0, or 130 after an interruption."""
-    options, part = config.options, _part(config)
+    from trainer.controller_training import train_controller
+    from trainer.job import open_run, resume_hint, work_in
+
+    options, part = config.options, part_of(config)
     run, config = open_run(f"train-{part}", config, options.runs, options.seed, options.resume)
-    return work_in(run, lambda stop: _run(run, config, options, stop), resume_hint(f"train-controller {part}", run))
+    hint = resume_hint(f"train-controller {part}", run)
+    return work_in(run, lambda stop: train_controller(run, config, options, stop), hint)
 
 
-def _run(run: Run, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequested) -> bool:
-    torch.set_num_threads(config.options.torch_threads)
-    learner = _learner(config)
-    try:
-        return _train(run, learner, config, options, stop)
-    finally:
-        learner.close()
-
-
-def _part(config: UpperJob | LowerJob) -> str:
+def part_of(config: UpperJob | LowerJob) -> str:
+    """Which part of the body: upper or lower."""
     return "upper" if isinstance(config, UpperJob) else "lower"
-
-
-def _learner(config: UpperJob | LowerJob) -> Learner:
-    o = config.options
-    if isinstance(config, UpperJob):
-        return UpperLearner(config.learner, o.seed, o.threads)
-    return LowerLearner(config.learner, o.seed, o.threads)
-
-
-@dataclass
-class Clock:
-    """Wall and processor time spent on a training, over all its resumptions."""
-
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    now: Callable[[], float] = time.monotonic
-    cpu: Callable[[], float] = time.process_time
-
-    def __post_init__(self) -> None:
-        self._wall_start, self._cpu_start = self.now() - self.wall_s, self.cpu() - self.cpu_s
-
-    def read(self) -> tuple[float, float]:
-        """Wall and processor seconds."""
-        return self.now() - self._wall_start, self.cpu() - self._cpu_start
-
-
-def _train(
-    run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, stop: StopRequested
-) -> bool:
-    state_path = run.checkpoints / "training.safetensors"
-    clock = Clock()
-    if options.resume is not None:
-        tensors, spent = load_checkpoint(state_path, _training_layout(config))
-        learner.load_state_dict(tensors)
-        clock = Clock(spent["wall_s"], spent["cpu_s"])
-    budget_s = None if options.max_minutes is None else 60.0 * options.max_minutes
-    saved_s = clock.read()[0]
-
-    def save() -> None:
-        wall_s, cpu_s = clock.read()
-        spent = {"wall_s": wall_s, "cpu_s": cpu_s, "steps": learner.total_steps}
-        save_checkpoint(state_path, learner.state_dict(), _training_layout(config), spent)
-
-    before = learner.total_steps
-    with ShareProgress(f"pi_{_part(config)}", 1.0, learner.progress) as progress:
-        while not learner.done and not stop():
-            wall_s, _ = clock.read()
-            share = 0.0 if budget_s is None else wall_s / budget_s
-            scalars = learner.iterate(share)
-            run.scalars(learner.total_steps, **{name.replace("/", "__"): value for name, value in scalars.items()})
-            remark = f"{learner.phase_name}   {learner.headline(scalars)}"
-            progress.update(learner.progress, learner.total_steps - before, remark)
-            run.event("progress", done=round(100 * learner.progress, 1), total=100, text=progress.text)
-            if wall_s - saved_s > CHECKPOINT_PERIOD_S:
-                save()
-                saved_s = wall_s
-    save()
-    path = _export(run, learner, config, options, clock)
-    print(f"{path}: {learner.total_steps} steps in {clock.read()[0] / 60:.1f} min")
-    return learner.done
-
-
-def _training_layout(config: UpperJob | LowerJob) -> Layout:
-    deployed = _deployed_layout(config)
-    return Layout(f"{deployed.kind}_training", deployed.version, deployed.observation, deployed.action)
-
-
-def _deployed_layout(config: UpperJob | LowerJob) -> Layout:
-    return upper.LAYOUT if isinstance(config, UpperJob) else lower.LAYOUT
-
-
-def _export(run: Run, learner: Learner, config: UpperJob | LowerJob, options: TrainingOptions, clock: Clock) -> Path:
-    """controller.safetensors and .json: the deployed network and how it was made."""
-    actor, metadata = learner.deployed()
-    wall_s, cpu_s = clock.read()
-    info = run.info()
-    metadata |= {
-        "seed": info.seed,
-        "command": portable_command(info.command),
-        "code": to_json(code_version()),
-        "config": to_json(config.learner),
-        "training": {
-            "steps": learner.total_steps,
-            "progress": learner.progress,
-            "wall_minutes": wall_s / 60,
-            "cpu_minutes": cpu_s / 60,
-        },
-    }
-    path = (options.out or run.path) / "controller.safetensors"
-    save_checkpoint(path, actor.state_dict(), _deployed_layout(config), metadata)
-    if isinstance(learner, LowerLearner) and isinstance(config, LowerJob) and config.learner.method != "scratch":
-        own = metadata | {"actor_hidden": list(config.learner.teacher.actor_hidden)}
-        teacher = learner.teacher.actor.state_dict()
-        save_checkpoint(path.with_name("teacher.safetensors"), teacher, lower_teacher.LAYOUT, own)
-    return path
-
-
-if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Config)))

@@ -12,9 +12,10 @@ from core.backends.base import Physics
 from core.backends.mujoco import MujocoBackend, default_initial_state
 from core.control.arm_chain import join_arms
 from core.control.training.arm_bank import build_bank
-from core.control.training.grasp_scripts import BOX, GraspConfig, GraspScripts, grasp_scene, sample_scripts
-from core.control.training.hand_commands import CommandConfig, FreeCommands
-from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig
+from core.control.training.grasp_scripts import BOX, GraspScripts, grasp_scene, sample_scripts
+from core.control.training.hand_commands import FreeCommands
+from core.control.training.motion_configs import CommandConfig, DisturbanceConfig, GraspConfig
+from core.control.training.upper_disturbances import BaseMotion
 from core.control.training.upper_episodes import randomise_actuation
 from core.control.upper import ArmController, arms_of, hand_sides
 from core.rigid import quat_mul, quat_rotate, rotation_error

@@ -9,7 +9,8 @@ from core.control.arm_chain import join_arms
 from core.control.evaluation.walking import WalkEvaluation, WalkEvaluationConfig, WalkReport
 from core.control.footsteps import STAND, FootstepCommand
 from core.control.training.arm_bank import build_bank
-from core.control.training.hand_commands import CommandConfig, FreeCommands
+from core.control.training.hand_commands import FreeCommands
+from core.control.training.motion_configs import CommandConfig
 from core.control.upper import ArmController, arms_of, hand_sides
 from core.control.whole_body import LegController
 from core.rigid import rotation_error

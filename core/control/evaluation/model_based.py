@@ -7,8 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.control import lower
-from core.control.footsteps import STAND, FootstepCommand, FootstepConfig, rotate_xy
-from core.control.training.gait import GaitConfig, ReferenceGait
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import STAND, FootstepCommand, rotate_xy
+from core.control.training.gait import ReferenceGait
+from core.control.training.lower_config import GaitConfig
 from core.rigid import quat_from_yaw, quat_inv, quat_mul, quat_rotate, quat_to_rotvec, yaw_of
 from core.t1.model import LEGS
 from core.types import WorldState

@@ -20,10 +20,11 @@ from core.control.footsteps import (
     planar_displacement,
     relative_planar,
 )
-from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
+from core.control.training.arm_motion import ArmMotion, collision_free_poses
 from core.control.training.lower_teacher import placement_error, swing_in_stance
 from core.control.training.lower_training import fallen, kick
-from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.training.motion_configs import ArmMotionConfig, WalkCommandConfig
+from core.control.training.walk_commands import WalkCommands
 from core.control.whole_body import LegController
 from core.rigid import wrap_angle
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEGS

@@ -1,30 +1,13 @@
 """Arms that move between collision-free poses: the disturbance that pi_lower trains with (paper B14)."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.control.arm_chain import join_arms
 from core.control.training.arm_bank import build_bank
-from core.ranges import Range, check_ranges
+from core.control.training.motion_configs import ArmMotionConfig
 from core.types import CONTROL_PERIOD_S
-
-
-@dataclass(frozen=True)
-class ArmMotionConfig:
-    """How poses are drawn and how fast the arms go from one to the next."""
-
-    poses: int = 2000
-    "size of the bank of two-arm poses"
-    speed_range: Range = (0.3, 1.8)
-    "rad/s of the joint that moves farthest"
-    hold_range_s: Range = (0.2, 1.5)
-    "rest at a pose"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, positive=("speed_range",))
 
 
 def collision_free_poses(count: int, seed: int) -> Float[Tensor, "M 14"]:

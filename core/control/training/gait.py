@@ -12,17 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.control.footsteps import (
-    LEFT,
-    STAND,
-    FootstepCommand,
-    FootstepConfig,
-    feet_planar,
-    foot_sign,
-    middle,
-    rotate_xy,
-)
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import LEFT, STAND, FootstepCommand, feet_planar, foot_sign, middle, rotate_xy
 from core.control.leg_chain import STIFFNESS, SolePose, join_legs, split_legs, step_towards
+from core.control.training.lower_config import GaitConfig
 from core.rigid import (
     matrix_from_quat,
     quat_from_rotvec,
@@ -37,27 +30,6 @@ from core.t1.model import DEFAULT_JOINT_POS, LEGS, TOTAL_MASS_KG
 from core.types import CONTROL_PERIOD_S, WorldState
 
 GRAVITY = 9.81
-
-
-@dataclass(frozen=True)
-class GaitConfig:
-    """Shape of the reference."""
-
-    trunk_height_m: float = 0.655
-    "height of the Trunk origin above the stance sole; straight legs reach 0.687"
-    com_height_m: float = 0.57
-    "pendulum length: centre of mass above the sole at that trunk height"
-    apex_m: float = 0.06
-    "height of the swing foot in mid swing"
-    stand_rate_hz: float = 3.0
-    "rate constant at which the DCM returns to the middle of two standing feet, 1/s"
-    roll_rad: float = 0.08
-    """lean of the trunk over the stance leg in mid swing. Single support of a level trunk needs 36 Nm at the hip roll
-    joint, which gives 25: the missing moment swings the trunk to and fro by about this much"""
-    hip_roll_torque_nm: float = 22.0
-    "limit of the feed-forward at the hip roll joints"
-    com_filter_s: float = 0.2
-    "time constant of the low-pass on the offset of the centre of mass that the arms cause"
 
 
 @dataclass

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from core.backends.base import InitialState, Physics
 from core.control.arm_chain import LOWER, UPPER, inverse_kinematics
+from core.control.training.motion_configs import GraspConfig
 from core.control.upper import DEFAULT_ARM_POS, hand_rows
 from core.draws import uniform
-from core.ranges import Range, check_ranges
+from core.ranges import Range
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate
 from core.t1.mjcf import FIXED_BASE_HEIGHT_M
 from core.t1.model import PALM_FACE_OFFSET_M
@@ -23,57 +24,6 @@ TABLE_AHEAD_OF_BOX_M = 0.03
 """The box stands 17 cm behind the table's near edge, as in the pick-up task."""
 NUM_POINTS = 8
 """Way points of a script: start, settled, closed, squeezed, lifted, held, carried, end."""
-
-
-@dataclass(frozen=True)
-class GraspConfig:
-    """Ranges of the episodes. Positions are relative to the Trunk origin, m."""
-
-    box_x_m: Range = (0.33, 0.44)
-    "centre of the box"
-    box_y_m: Range = (-0.03, 0.03)
-    "centre of the box"
-    box_z_m: Range = (-0.09, 0.06)
-    "centre of the box on the table"
-    box_depth_m: Range = (0.18, 0.26)
-    "edge along x"
-    box_width_m: Range = (0.24, 0.34)
-    "edge between the palms"
-    box_height_m: Range = (0.18, 0.26)
-    "vertical edge"
-    box_mass_kg: Range = (0.3, 1.2)
-    "mass"
-    box_friction: Range = (0.5, 1.0)
-    "sliding friction"
-    heavy_share: float = 0.15
-    "share of boxes of 30 kg: the hands are blocked"
-    squeeze_depth_m: Range = (0.01, 0.06)
-    "how far each palm's command is inside the face"
-    deep_share: float = 0.15
-    "share of episodes in which it is twice as much: pressing harder must stop at some force"
-    depth_noise_m: float = 0.004
-    "standard deviation of the difference between the two palms"
-    close_speed_m_s: Range = (0.04, 0.2)
-    "speed of each palm towards the face"
-    lift_m: Range = (0.06, 0.22)
-    "upward motion"
-    lift_speed_m_s: Range = (0.04, 0.25)
-    "speed of the upward and the sideways motions"
-    carry_m: float = 0.07
-    "half range of the motion after the lift, each axis"
-    carry_yaw_rad: float = 0.2
-    "half range of the turn with it"
-    fingers_down_rad: Range = (-0.1, 0.6)
-    "pitch of the hands"
-    hand_tilt_std_rad: float = 0.06
-    "standard deviation of the other errors of the commanded rotations, each hand"
-    grip_x_m: Range = (-0.04, 0.05)
-    "hand frame ahead of the box centre"
-    grip_z_m: Range = (-0.04, 0.04)
-    "hand frame above the box centre"
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 def grasp_scene() -> Scene:

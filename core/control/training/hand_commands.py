@@ -1,40 +1,15 @@
 """Random hand commands in free space: joint-space and straight-line motions between bank configurations (paper B16)."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from core.control.arm_chain import forward_kinematics
 from core.control.training.arm_bank import ArmBank
+from core.control.training.motion_configs import CommandConfig
 from core.draws import uniform
-from core.ranges import Range, check_ranges
 from core.rigid import quat_from_rotvec, quat_mul, rotation_error
 from core.types import CONTROL_PERIOD_S, CONTROL_STEPS_PER_COMMAND
-
-
-@dataclass(frozen=True)
-class CommandConfig:
-    """How hand commands move."""
-
-    joint_speed_rad_s: Range = (0.25, 1.2)
-    "speed of the fastest joint in joint-space motions"
-    straight_speed_m_s: Range = (0.03, 0.4)
-    "hand speed in straight-line motions"
-    straight_turn_rad_s: float = 1.0
-    "straight-line motions are slowed so that no hand turns faster"
-    hold_s: Range = (0.2, 2.0)
-    "rest between two motions"
-    straight_share: float = 0.6
-    "share of straight-line motions where both ends are in the workspace around a box"
-    workspace_share: float = 0.65
-    "share of motions that end there"
-    staircase_share: float = 0.5
-    "share of episodes whose command changes at the planner's 10 Hz only"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, positive=("joint_speed_rad_s", "straight_speed_m_s"))
 
 
 class FreeCommands:

@@ -9,8 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.backends.base import InitialState
-from core.control.footsteps import FootstepConfig, FootstepPlanner
-from core.control.training.gait import GaitConfig, Reference, ReferenceGait
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import FootstepPlanner
+from core.control.training.gait import Reference, ReferenceGait
+from core.control.training.lower_config import GaitConfig
 from core.control.training.walk_commands import WalkCommands
 from core.control.training.world_rows import put_rows, take_rows
 from core.rigid import quat_from_rotvec, quat_from_yaw, quat_mul, quat_rotate, quat_rotate_inv

@@ -1,41 +1,15 @@
 """DAgger (Ross et al., 2011): the deployed form of pi_lower learns what its teacher would do where the student goes."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from core.control import lower
 from core.control.training import lower_teacher
+from core.control.training.lower_config import DistillationConfig
 from core.control.training.lower_training import LowerTraining
 from core.rl.env import EnvStep
 from core.rl.networks import Actor
-
-
-@dataclass(frozen=True)
-class DistillationConfig:
-    """Settings of DAgger."""
-
-    steps_per_iteration: int = 24
-    "steps of every world between updates"
-    buffer_size: int = 400_000
-    "most recent samples that are learnt from"
-    batch_size: int = 2048
-    "samples of a gradient step"
-    updates: int = 16
-    "gradient steps per iteration"
-    learning_rate: float = 1e-3
-    "at the beginning (Adam); falls with a cosine to a twentieth"
-    teacher_share: float = 0.25
-    "part of the training in which the teacher's share of the acting falls from 1 to 0"
-
-    def __post_init__(self) -> None:
-        for name in ("steps_per_iteration", "buffer_size", "batch_size", "updates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.teacher_share <= 1 or self.learning_rate <= 0:
-            raise ValueError("teacher_share must be in (0, 1] and learning_rate positive")
 
 
 class SampleBuffer:

@@ -1,66 +1,20 @@
 """How pi_lower is trained: a residual teacher by PPO, distilled into the deployed form and tuned; or from scratch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.control import lower
-from core.control.training.lower_distillation import Distillation, DistillationConfig
-from core.control.training.lower_training import LowerTraining, LowerTrainingConfig
+from core.control.training.lower_config import LowerLearnerConfig, PhaseName
+from core.control.training.lower_distillation import Distillation
+from core.control.training.lower_training import LowerTraining
 from core.rl.env import Observation
-from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
-from core.rl.ppo import Ppo, PpoConfig
-
-Method = Literal["teacher-student", "scratch"]
-PhaseName = Literal["teacher", "student", "tune", "scratch"]
-
-
-@dataclass(frozen=True)
-class LowerLearnerConfig:
-    """What is trained, for how many steps of all worlds together, with which networks."""
-
-    method: Method = "teacher-student"
-    "teacher-student: PPO teacher on the reference, DAgger, PPO; scratch: PPO on the deployed form alone"
-    teacher_steps: int = 8_000_000
-    "environment steps of the teacher"
-    student_steps: int = 4_000_000
-    "environment steps of the distillation"
-    tune_steps: int = 6_000_000
-    "environment steps of PPO on the student afterwards"
-    tune_kick_m_s: float = 0.5
-    "velocity kicks at the end of that phase; they grow from the teacher's over its second half"
-    scratch_steps: int = 20_000_000
-    "environment steps of the training from scratch"
-    env: LowerTrainingConfig = field(default_factory=LowerTrainingConfig)
-    teacher: ActorCriticConfig = field(default_factory=ActorCriticConfig)
-    student_hidden: tuple[int, ...] = (256, 256, 128)
-    "hidden layers of the deployed network (ELU)"
-    tune_std: float = 0.06
-    "standard deviation of the student's actions when PPO takes over, in units of its action scale"
-    scratch_std: float = 0.3
-    "first standard deviation of the training from scratch"
-    ppo: PpoConfig = field(default_factory=PpoConfig)
-    tune_ppo: PpoConfig = field(
-        default_factory=lambda: PpoConfig(
-            learning_rate=1e-4, max_learning_rate=5e-4, target_kl=0.01, entropy_coefficient=0.0
-        )
-    )
-    "settings of the last phase"
-    distillation: DistillationConfig = field(default_factory=DistillationConfig)
-
-    def phases(self) -> tuple[tuple[PhaseName, int], ...]:
-        """Phases in order, with their steps."""
-        if self.method == "scratch":
-            return (("scratch", self.scratch_steps),)
-        named: tuple[tuple[PhaseName, int], ...] = (
-            ("teacher", self.teacher_steps),
-            ("student", self.student_steps),
-            ("tune", self.tune_steps),
-        )
-        return tuple((name, steps) for name, steps in named if steps > 0)
+from core.rl.networks import Actor, ActorCritic
+from core.rl.ppo import Ppo
+from core.rl.ppo_config import ActorCriticConfig
 
 
 class LowerLearner:

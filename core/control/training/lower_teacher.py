@@ -7,12 +7,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.control import lower
-from core.control.footsteps import FootstepCommand, FootstepConfig, feet_planar, relative_planar, rotate_xy
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import FootstepCommand, feet_planar, relative_planar, rotate_xy
 from core.control.mirror import Mirror, Part
-from core.control.training.gait import GaitConfig, Reference, ReferenceGait
+from core.control.training.gait import Reference, ReferenceGait
+from core.control.training.lower_config import GaitConfig
 from core.rigid import yaw_of
 from core.rl.checkpoint import Layout, load_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from core.types import WorldState
 
 PARTS = (

@@ -1,6 +1,5 @@
 """Training environment of pi_lower: footsteps to follow, Table II's rewards, moving and loaded arms, pushes."""
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -11,22 +10,15 @@ from core.backends.base import InitialState, Physics
 from core.backends.mujoco import MujocoBackend
 from core.backends.mujoco_scene import SolverOptions
 from core.control import lower
-from core.control.footsteps import (
-    STAND,
-    FootstepCommand,
-    FootstepConfig,
-    FootstepPlanner,
-    relative_planar,
-    rotate_xy,
-)
+from core.control.footsteps import STAND, FootstepCommand, FootstepPlanner, relative_planar, rotate_xy
 from core.control.leg_chain import EFFORT, STIFFNESS
 from core.control.mirror import Mirror, Part
 from core.control.training import lower_rewards, lower_teacher
-from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
-from core.control.training.gait import GaitConfig, Reference, ReferenceGait
+from core.control.training.arm_motion import ArmMotion, collision_free_poses
+from core.control.training.gait import Reference, ReferenceGait
 from core.control.training.lower_bank import ReferenceBank, standing_bank, walking_bank
-from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
-from core.ranges import Range, check_ranges
+from core.control.training.lower_config import LowerTrainingConfig
+from core.control.training.walk_commands import WalkCommands
 from core.rigid import quat_from_yaw, quat_rotate, quat_rotate_inv, wrap_angle, yaw_of
 from core.rl.env import EnvStep, Observation
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, KD, LEGS, NUM_JOINTS, TOTAL_MASS_KG
@@ -50,57 +42,6 @@ CRITIC_PARTS = (
 MIN_TRUNK_HEIGHT_M = 0.45
 MIN_UPRIGHT = 0.75
 """Cosine of the tilt at which an episode ends."""
-
-
-@dataclass(frozen=True)
-class LowerTrainingConfig:
-    """Worlds, episodes, randomisation and disturbances."""
-
-    num_worlds: int = 512
-    "walking robots in parallel"
-    physics_step_s: float = 0.01
-    "physics step while training; evaluation uses the backend's own (5 ms)"
-    episode_s: float = 10.0
-    reference_share: float = 0.8
-    "part of the episodes that start inside a walk, the others start standing"
-    lost_foot_m: float = 0.2
-    "an episode also ends when the swing foot is this far from its path"
-    step_noise: tuple[float, float, float] = (0.04, 0.03, 0.10)
-    "added to half of the footsteps, uniform: x, y m, yaw rad"
-    payload_kg: float = 1.0
-    "largest mass in each hand"
-    kp_range: float = 0.10
-    "stiffness of each joint is scaled by 1 +- this"
-    kd_range: float = 0.20
-    trunk_mass_kg: float = 1.0
-    "trunk mass offset, +-"
-    com_offset_m: float = 0.02
-    "offset of the trunk's centre of mass, +- per axis"
-    friction_range: Range = (0.6, 1.3)
-    "floor"
-    squeeze_n: float = 25.0
-    "largest force that pushes both hands apart (a box between the palms)"
-    hand_force_n: float = 10.0
-    "random force on each hand, +- per axis"
-    kick_m_s: float = 0.30
-    "velocity kicks, +- per axis"
-    kick_interval_s: float = 2.0
-    "mean time between kicks"
-    ramp: tuple[float, float] = (0.3, 0.7)
-    "progress of the training between which disturbances and regularisation grow from 0 to their full size"
-    commands: WalkCommandConfig = field(default_factory=WalkCommandConfig)
-    bank: tuple[int, float] = (400, 8.0)
-    "reference walks that episodes start from: number, seconds each"
-    arms: ArmMotionConfig = field(default_factory=ArmMotionConfig)
-    footsteps: FootstepConfig = field(default_factory=FootstepConfig)
-    gait: GaitConfig = field(default_factory=GaitConfig)
-
-    def __post_init__(self) -> None:
-        if self.num_worlds < 1:
-            raise ValueError(f"num_worlds must be at least 1, got {self.num_worlds}")
-        check_ranges(self, positive=("friction_range",))
-        if not 0 <= self.ramp[0] < self.ramp[1] <= 1:
-            raise ValueError(f"ramp must be ascending inside [0, 1], got {self.ramp}")
 
 
 class LowerTraining:

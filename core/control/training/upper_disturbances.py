@@ -1,52 +1,15 @@
 """What pi_upper meets in training beside its commands: a base that moves, and forces on the hands."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.control.training.motion_configs import DisturbanceConfig
 from core.draws import uniform
-from core.ranges import Range, check_ranges
 from core.rigid import quat_from_rotvec, quat_rotate_inv
 from core.types import CONTROL_PERIOD_S
 
 GRAVITY_M_S2 = 9.81
-
-
-@dataclass(frozen=True)
-class DisturbanceConfig:
-    """Sizes of the disturbances (B17 and beyond)."""
-
-    still_share: float = 0.4
-    "share of worlds whose base stands still (but tilted)"
-    tilt_std_rad: float = 0.06
-    "constant tilt of the base, roll and pitch"
-    sway_rad: float = 0.06
-    "largest amplitude of the tilt's oscillation, roll and pitch"
-    sway_hz: Range = (0.6, 2.5)
-    "its frequency: that of steps and strides"
-    acceleration_m_s2: float = 1.5
-    "largest amplitude of the base's acceleration, each axis"
-    squeeze_n: float = 30.0
-    "largest sideways force on the hands, inward or outward, about equal left and right"
-    push_n: float = 12.0
-    "largest random force on a hand"
-    shares: tuple[float, float, float] = (0.4, 0.35, 0.25)
-    "share of time with no force, squeeze, pushes"
-    wrench_s: Range = (0.4, 2.5)
-    "how long a force stays"
-    payload_kg: Range = (0.0, 1.0)
-    "point mass in each hand"
-    payload_share: float = 0.6
-    "share of worlds with a payload"
-    kp_scale: Range = (0.9, 1.1)
-    "stiffness randomisation, each joint (B17)"
-    kd_scale: Range = (0.8, 1.2)
-    "damping randomisation, each joint (B17)"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, positive=("kp_scale", "kd_scale"))
 
 
 class BaseMotion:

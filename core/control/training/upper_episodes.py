@@ -4,7 +4,7 @@ The first two are on a fixed base under a gravity that moves as on a walking rob
 trained pi_lower, so that what the arms do to the base comes back to them.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,11 +19,13 @@ from core.control.arm_chain import join_arms
 from core.control.footsteps import FootstepPlanner
 from core.control.lower import LowerController
 from core.control.training.arm_bank import ArmBank
-from core.control.training.grasp_scripts import GraspConfig, episode_time_s, grasp_scene, sample_scripts
-from core.control.training.hand_commands import CommandConfig, FreeCommands, uniform
+from core.control.training.grasp_scripts import episode_time_s, grasp_scene, sample_scripts
+from core.control.training.hand_commands import FreeCommands, uniform
 from core.control.training.lower_training import MIN_UPRIGHT, fallen
-from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
-from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.training.motion_configs import DisturbanceConfig
+from core.control.training.upper_config import EpisodeConfig
+from core.control.training.upper_disturbances import BaseMotion, HandForces
+from core.control.training.walk_commands import WalkCommands
 from core.control.whole_body import CONTROLLERS
 from core.t1.model import ARMS
 from core.tasks.scene import Scene
@@ -33,46 +35,9 @@ Parts = dict[str, tuple[Any, tuple[str, ...]]]
 """Objects and the names of their state tensors, by a prefix."""
 
 
-@dataclass(frozen=True)
-class EpisodeConfig:
-    """How many robots do what."""
-
-    free_worlds: int = 128
-    "robots on a fixed base in free space, with random forces on their hands"
-    grasp_worlds: int = 64
-    "robots that squeeze and lift a box"
-    walk_worlds: int = 64
-    "robots that stand and walk on a trained pi_lower"
-    legs: Path | None = None
-    "checkpoint of that pi_lower; the shipped one when not given"
-    free_episode_s: float = 10.0
-    "episode length"
-    grasp_episode_s: float = 7.0
-    "episode length"
-    walk_episode_s: float = 10.0
-    "episode length, unless the robot falls"
-    commands: CommandConfig = field(default_factory=CommandConfig)
-    "hand motions in free space and while walking"
-    walks: WalkCommandConfig = field(default_factory=lambda: WalkCommandConfig(stand_share=0.5))
-    "base velocities of the walking robots"
-    grasps: GraspConfig = field(default_factory=GraspConfig)
-    "squeeze-and-lift episodes"
-    disturbances: DisturbanceConfig = field(default_factory=DisturbanceConfig)
-    "base motion, forces, payload, actuation"
-    scripts: int = 768
-    "number of prepared squeeze-and-lift episodes"
-
-    def __post_init__(self) -> None:
-        if self.free_worlds < 1 or self.grasp_worlds < 0 or self.walk_worlds < 0:
-            raise ValueError(
-                "free_worlds >= 1, grasp_worlds >= 0 and walk_worlds >= 0 are needed, got "
-                f"{self.free_worlds}, {self.grasp_worlds}, {self.walk_worlds}"
-            )
-
-    @property
-    def legs_path(self) -> Path:
-        """The pi_lower that carries the walking robots."""
-        return self.legs or CONTROLLERS / "lower.safetensors"
+def legs_path(config: EpisodeConfig) -> Path:
+    """The pi_lower that carries the walking robots."""
+    return config.legs or CONTROLLERS / "lower.safetensors"
 
 
 @runtime_checkable
@@ -273,7 +238,7 @@ class Walking:
         self.forces = HandForces(n, replace(c.disturbances, shares=(none + push, squeeze, 0.0)), generator)
         self.walks = WalkCommands(n, c.walks, generator)
         self.planner = FootstepPlanner(n)
-        self.legs = LowerController.load(c.legs_path)
+        self.legs = LowerController.load(legs_path(c))
 
     def reset(self, worlds: Tensor) -> tuple[InitialState, Physics]:
         """Standing, arms near the start of new commands; only the arms' gains are randomised."""

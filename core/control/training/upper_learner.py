@@ -1,41 +1,19 @@
 """How pi_upper is trained: PPO in `UpperTraining`, an iteration at a time."""
 
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.control.training.upper_training import UpperEnvConfig, UpperTraining, ramp
+from core.control.training.upper_config import UpperLearnerConfig
+from core.control.training.upper_episodes import legs_path
+from core.control.training.upper_training import UpperTraining, ramp
 from core.control.upper import LAYOUT
 from core.rl.env import Observation
-from core.rl.networks import Actor, ActorCritic, ActorCriticConfig
-from core.rl.ppo import Ppo, PpoConfig
-
-
-@dataclass(frozen=True)
-class UpperLearnerConfig:
-    """What is trained, for how many steps of all robots together, with which networks."""
-
-    steps: int = 2_000_000
-    "control periods of all robots together (two arms each)"
-    env: UpperEnvConfig = field(default_factory=UpperEnvConfig)
-    "robots, commands, rewards, disturbances"
-    networks: ActorCriticConfig = field(
-        default_factory=lambda: ActorCriticConfig((256, 128), (256, 128), initial_std=0.3, min_std=0.03)
-    )
-    "actor and critic; both see Table I's manipulation column (B21)"
-    ppo: PpoConfig = field(
-        default_factory=lambda: PpoConfig(
-            steps_per_iteration=16, epochs=4, gamma=0.95, target_kl=0.015, entropy_coefficient=0.0005
-        )
-    )
-    "optimiser"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be positive, got {self.steps}")
+from core.rl.networks import Actor, ActorCritic
+from core.rl.ppo import Ppo
+from core.rl.ppo_config import PpoConfig
 
 
 class UpperLearner:
@@ -101,7 +79,7 @@ class UpperLearner:
         episodes = self.config.env.episodes
         metadata: dict[str, Any] = {"actor_hidden": list(self.config.networks.actor_hidden)}
         if episodes.walk_worlds:
-            metadata["legs_sha256"] = sha256(episodes.legs_path.read_bytes()).hexdigest()
+            metadata["legs_sha256"] = sha256(legs_path(episodes).read_bytes()).hexdigest()
         return self.ppo.model.actor, metadata
 
     def close(self) -> None:

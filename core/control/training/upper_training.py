@@ -9,8 +9,6 @@ is the command itself; in contact it makes the squeeze force proportional to how
 Vertical forces are not yielded to: a payload must not pull the hand down.
 """
 
-from dataclasses import dataclass, field
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -20,7 +18,8 @@ from core.backends.mujoco import MujocoBackend
 from core.control.arm_chain import VECTOR_MIRROR, mirror_sides, split_arms
 from core.control.training import upper_rewards as reward
 from core.control.training.arm_bank import build_bank
-from core.control.training.upper_episodes import EpisodeConfig, Episodes, Parts, make_episodes
+from core.control.training.upper_config import UpperEnvConfig
+from core.control.training.upper_episodes import Episodes, Parts, make_episodes
 from core.control.upper import (
     ACTION_LIMIT_RAD,
     Arms,
@@ -38,48 +37,6 @@ from core.types import CONTROL_PERIOD_S, JointTarget, WorldState, gripper_open
 
 MIN_CONTACT_FORCE_N = 2.0
 """A hand with less horizontal force on it counts as free."""
-
-
-@dataclass(frozen=True)
-class UpperRewardConfig:
-    """Weights of Table III; pairs are (first, last) of a curriculum over the training."""
-
-    position: float = 2.0
-    "each position kernel (B38), and the extra ones"
-    rotation: float = 1.0
-    "each rotation kernel (B39), and the extra ones"
-    posture: float = -0.2
-    "B40"
-    action_change: tuple[float, float] = (-0.01, -0.1)
-    "B41"
-    joint_velocity: tuple[float, float] = (-1e-3, -2e-3)
-    "B42"
-    joint_acceleration: tuple[float, float] = (-1e-6, -3e-6)
-    "B43"
-    hand_acceleration: float = -1.4e-2
-    "B44"
-    torque_limit: float = -0.1
-    "B45"
-    joint_limit: float = -4.0
-    "B46"
-
-
-@dataclass(frozen=True)
-class UpperEnvConfig:
-    """The training environment of pi_upper."""
-
-    episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
-    "robots, commands, disturbances"
-    contact_stiffness_n_m: float = 700.0
-    "horizontal force per metre that a blocked hand's command is off"
-    contact_depth_m: float = 0.05
-    "where this force stops growing: 35 N with the stiffness above"
-    rewards: UpperRewardConfig = field(default_factory=UpperRewardConfig)
-    "Table III"
-
-    def __post_init__(self) -> None:
-        if self.contact_stiffness_n_m <= 0:
-            raise ValueError(f"contact_stiffness_n_m must be positive, got {self.contact_stiffness_n_m}")
 
 
 class ArmWorlds:

@@ -1,36 +1,11 @@
 """Random base-velocity commands for training and evaluating pi_lower: walks, turns, starts, stops, standing."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.ranges import Range, check_ranges
+from core.control.training.motion_configs import WalkCommandConfig
 from core.types import CONTROL_PERIOD_S
-
-
-@dataclass(frozen=True)
-class WalkCommandConfig:
-    """Ranges of commands and how long they last."""
-
-    max_forward: float = 0.4
-    "m/s, forward and backward"
-    max_lateral: float = 0.2
-    "m/s"
-    max_turn: float = 0.5
-    "rad/s"
-    stand_share: float = 0.25
-    "part of the commands that is zero"
-    single_axis_share: float = 0.3
-    "part of the moving commands that use one axis only"
-    duration_range_s: Range = (1.5, 5.0)
-    "how long a command lasts"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.stand_share <= 1 or not 0 <= self.single_axis_share <= 1:
-            raise ValueError(f"shares must be in [0, 1], got {self.stand_share}, {self.single_axis_share}")
-        check_ranges(self, positive=("duration_range_s",))
 
 
 class WalkCommands:

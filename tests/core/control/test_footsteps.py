@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
+from core.control.footstep_config import FootstepConfig
 from core.control.footsteps import (
     LEFT,
     RIGHT,
     STAND,
-    FootstepConfig,
     FootstepPlanner,
     compose_planar,
     feet_planar,

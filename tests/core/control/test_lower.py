@@ -10,7 +10,8 @@ from core.control import lower
 from core.control.footsteps import FootstepPlanner
 from core.control.leg_chain import swap_legs
 from core.rl.checkpoint import CheckpointError, save_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from core.t1.model import DEFAULT_JOINT_POS, LEGS
 from core.tasks.scene import Scene
 

@@ -9,7 +9,8 @@ from core.control.arm_chain import forward_kinematics, gravity_torque, split_arm
 from core.control.ik_arms import IkArmController
 from core.control.upper import UpperController, arms_of, hand_rows, hand_sides, near_command
 from core.rl.checkpoint import CheckpointError, save_checkpoint
-from core.rl.networks import Actor, ActorCriticConfig
+from core.rl.networks import Actor
+from core.rl.ppo_config import ActorCriticConfig
 from core.t1.kinematics import frames_w
 from core.t1.model import ARMS, DEFAULT_JOINT_POS
 from core.tasks.scene import Scene

@@ -3,14 +3,8 @@
 import pytest
 import torch
 
-from core.rl.networks import (
-    ActorCritic,
-    ActorCriticConfig,
-    RunningNormalizer,
-    gaussian_entropy,
-    gaussian_kl,
-    gaussian_log_prob,
-)
+from core.rl.networks import ActorCritic, RunningNormalizer, gaussian_entropy, gaussian_kl, gaussian_log_prob
+from core.rl.ppo_config import ActorCriticConfig
 
 
 def test_that_batches_give_the_statistics_of_the_whole():

@@ -8,8 +8,9 @@ import torch
 
 from core.rl.checkpoint import Layout, load_checkpoint, save_checkpoint
 from core.rl.env import EnvStep, Observation
-from core.rl.networks import ActorCritic, ActorCriticConfig
-from core.rl.ppo import Ppo, PpoConfig
+from core.rl.networks import ActorCritic
+from core.rl.ppo import Ppo
+from core.rl.ppo_config import ActorCriticConfig, PpoConfig
 
 CONFIG = PpoConfig(steps_per_iteration=16, epochs=4, learning_rate=2e-3, gamma=0.9)
 LAYOUT = Layout("toy", 1, (("point", 2), ("goal", 2)), ("vx", "vy"))

@@ -7,7 +7,8 @@ from core.backends.mujoco import default_initial_state
 from core.control.evaluation import arms as upper_evaluation
 from core.control.evaluation.arms import TrackingCondition, UpperEvaluationConfig
 from core.control.ik_arms import IkArmController
-from core.control.training.grasp_scripts import GraspConfig, grasp_scene, sample_scripts
+from core.control.training.grasp_scripts import grasp_scene, sample_scripts
+from core.control.training.motion_configs import GraspConfig
 from core.control.upper import DEFAULT_ARM_POS
 from core.rigid import quat_from_rotvec, quat_rotate_inv
 

@@ -6,8 +6,8 @@ from core.control.evaluation.hands import CommandedArms, evaluate_hands
 from core.control.evaluation.model_based import ModelBasedController
 from core.control.evaluation.walking import WalkEvaluationConfig
 from core.control.ik_arms import IkArmController
-from core.control.training.arm_motion import ArmMotion, ArmMotionConfig, collision_free_poses
-from core.control.training.walk_commands import WalkCommandConfig
+from core.control.training.arm_motion import ArmMotion, collision_free_poses
+from core.control.training.motion_configs import ArmMotionConfig, WalkCommandConfig
 from core.t1.model import ARMS, LOWER_LIMIT, UPPER_LIMIT
 
 

@@ -9,8 +9,8 @@ from core.control.evaluation.model_based import ModelBasedController
 from core.control.evaluation.walking import DistanceMeter, WalkEvaluation, WalkEvaluationConfig, poisson_interval
 from core.control.footsteps import compose_planar, planar_displacement
 from core.control.lower import LEGS_DEFAULT
-from core.control.training.arm_motion import ArmMotionConfig
-from core.control.training.walk_commands import WalkCommandConfig, WalkCommands
+from core.control.training.motion_configs import ArmMotionConfig, WalkCommandConfig
+from core.control.training.walk_commands import WalkCommands
 
 SMALL = ArmMotionConfig(poses=20)
 

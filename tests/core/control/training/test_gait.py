@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from core.control.footsteps import STAND, FootstepConfig, FootstepPlanner
+from core.control.footstep_config import FootstepConfig
+from core.control.footsteps import STAND, FootstepPlanner
 from core.control.lower import LEGS_LOWER, LEGS_UPPER
-from core.control.training.gait import GaitConfig, ReferenceGait, min_jerk, swing_height
+from core.control.training.gait import ReferenceGait, min_jerk, swing_height
 from core.control.training.lower_bank import attitude, follow_reference, standing_state
+from core.control.training.lower_config import GaitConfig
 from core.rigid import quat_rotate_inv
 from core.t1.kinematics import frames_b
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, LEGS

@@ -6,11 +6,12 @@ import torch
 from core.control import lower
 from core.control.footsteps import STAND
 from core.control.training import lower_rewards
-from core.control.training.arm_motion import ArmMotionConfig
+from core.control.training.lower_config import LowerLearnerConfig, LowerTrainingConfig
 from core.control.training.lower_distillation import SampleBuffer, residual_of
-from core.control.training.lower_learner import LowerLearner, LowerLearnerConfig, small
+from core.control.training.lower_learner import LowerLearner, small
 from core.control.training.lower_teacher import residual_targets
-from core.control.training.lower_training import LowerTraining, LowerTrainingConfig, kick
+from core.control.training.lower_training import LowerTraining, kick
+from core.control.training.motion_configs import ArmMotionConfig
 from core.rigid import quat_rotate
 from core.rl.env import VectorEnv
 

@@ -8,13 +8,14 @@ import torch
 from core.control import upper
 from core.control.arm_chain import LOWER, UPPER, VECTOR_MIRROR, forward_kinematics, split_arms
 from core.control.training.arm_bank import build_bank, self_contact
-from core.control.training.grasp_scripts import GraspConfig, sample_scripts
-from core.control.training.hand_commands import CommandConfig, FreeCommands
-from core.control.training.upper_disturbances import BaseMotion, DisturbanceConfig, HandForces
-from core.control.training.upper_episodes import EpisodeConfig
-from core.control.training.upper_learner import UpperLearner, UpperLearnerConfig
-from core.control.training.upper_training import UpperEnvConfig, UpperTraining
-from core.rl.ppo import PpoConfig
+from core.control.training.grasp_scripts import sample_scripts
+from core.control.training.hand_commands import FreeCommands
+from core.control.training.motion_configs import CommandConfig, DisturbanceConfig, GraspConfig
+from core.control.training.upper_config import EpisodeConfig, UpperEnvConfig, UpperLearnerConfig
+from core.control.training.upper_disturbances import BaseMotion, HandForces
+from core.control.training.upper_learner import UpperLearner
+from core.control.training.upper_training import UpperTraining
+from core.rl.ppo_config import PpoConfig
 from core.t1.model import ARMS, PALM_FACE_OFFSET_M
 
 SMALL_ENV = UpperEnvConfig(
