@@ -102,7 +102,7 @@ class Runs(QObject):
 
     def enqueue_chain(self, chain: list[tuple[str, Any]], priority: int) -> None:
         """Add jobs that follow each other."""
-        from trainer.queue.command import add_chain
+        from trainer.queue.chain import add_chain
 
         def said(entries: list[Entry]) -> str:
             return f"#{entries[0].id} to #{entries[-1].id} are in the queue"

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from trainer.chain_watch import ChainWatch
+import trainer.queue.desk
+from trainer.chain_watch import ChainError, ChainWatch
+from trainer.jobs.chain import Config as ChainConfig
+from trainer.jobs.chain import main
 from trainer.jobs.evaluate import Config
-from trainer.queue.chain import JOBS, queued_chain, whole_chain
-from trainer.queue.command import add_chain
+from trainer.queue.chain import JOBS, add_chain, go_on_or_queue, queued_chain, whole_chain
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import EntryState
-from trainer.runs import Run
+from trainer.runs import Run, list_runs
 
 
 @pytest.fixture
@@ -30,10 +32,12 @@ def become(desk: QueueDesk, number: int, state: EntryState, **more) -> None:
     desk.store.write(replace(desk.store.get(number), state=state, **more))
 
 
-def watched(desk: QueueDesk, numbers: list[int], steps, stop_at: int | None = None) -> tuple[bool, str, ChainWatch]:
+def watched(
+    desk: QueueDesk, numbers: list[int], steps, stop_at: int | None = None, run: Run | None = None
+) -> tuple[bool, str, ChainWatch]:
     """Watch while `steps` happen one after the other; returns the verdict, the output and the watch."""
     out = io.StringIO()
-    watch = ChainWatch(desk, numbers, Console(file=out, width=160))
+    watch = ChainWatch(desk, numbers, run, Console(file=out, width=160))
     left, looks = list(steps), []
 
     def sleep(seconds: float) -> None:
@@ -99,11 +103,52 @@ def test_that_a_failure_is_told_with_the_last_words_of_the_job_and_a_remedy(desk
     assert f"refine-dp queue resume {numbers[0]}" in said
 
 
-def test_that_a_stop_takes_out_what_waits_and_says_how_to_go_on(desk):
+def test_that_a_stop_stops_the_job_at_work_and_the_next_call_goes_on_with_it(desk):
     numbers = filled(desk)
 
     well, said, _ = watched(desk, numbers, [], stop_at=2)
 
     assert not well
-    assert [desk.store.get(number).state for number in numbers] == ["stopped"] * 5
+    assert [desk.store.get(number).state for number in numbers] == ["stopped"] + ["waiting"] * 4
     assert f"refine-dp queue resume {numbers[0]}" in said
+    assert said.count("queue resume") == 1
+    again, words = go_on_or_queue(desk, "quick", Path("d.hdf5"))
+    assert again == numbers
+    assert "going on with it from #1" in words
+    assert desk.store.get(numbers[0]).state == "waiting"
+
+
+def test_that_a_job_that_ends_is_told_once_and_the_run_folder_knows_how_far_it_is(desk):
+    numbers = filled(desk)
+    run = Run.create(desk.store.root, "chain", ChainConfig(), 0)
+    steps = [lambda: become(desk, numbers[0], "finished"), lambda: None, lambda: become(desk, numbers[1], "failed")]
+    steps += [lambda n=n: become(desk, n, "skipped") for n in numbers[2:]]
+
+    _, said, watch = watched(desk, numbers, steps, run=run)
+
+    run.close()
+    lines = said.split("what was measured")[0].splitlines()
+    assert sum("#1 collect   finished" in line for line in lines) == 1
+    shares = [event["done"] for event in run.events() if event["kind"] == "progress"]
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    assert shares == sorted(set(shares))
+    (told,) = (event["jobs"] for event in run.events() if event["kind"] == "chain")
+    assert [job["state"] for job in told] == ["finished", "failed", "skipped", "skipped", "skipped"]
+    with pytest.raises(ChainError, match="#2 pretrain failed"):
+        watch.work(lambda: False)
+
+
+def test_that_the_job_has_the_frame_of_all_jobs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ChainWatch, "watch", lambda self, stop: False)
+    monkeypatch.setattr(trainer.queue.desk, "ensure_runner", lambda store: None)
+    monkeypatch.setattr(QueueDesk, "wake", lambda self: None)
+    assert main(ChainConfig(runs=tmp_path / "runs")) == 1
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.info().job == "chain"
+    assert run.read_status().state == "failed"
+    assert "#1 collect waiting" in run.read_status().message
+    assert "the quick chain is queued" in capsys.readouterr().out
+    assert main(ChainConfig(runs=tmp_path / "runs")) == 1
+    assert "has a chain that has not ended: watching it" in capsys.readouterr().out
+    assert len(QueueDesk(tmp_path / "runs").store.entries()) == 5

@@ -1,9 +1,10 @@
 """The whole chain: collect demonstrations, pre-train, evaluate, fine-tune, evaluate; with progress and a table.
 
-The jobs go through the queue of the runs folder. Ctrl-C asks the job at work to save and end; what is stopped goes on
-with `refine-dp queue resume N`. A chain that is in the queue already is watched instead of queued again.
+The jobs go through the queue of the runs folder. Ctrl-C asks the job at work to save and end; the same command goes on
+with a chain that was stopped, and watches one that is at work.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -23,22 +24,19 @@ class Config:
 
 
 def main(config: Config) -> int:
-    """Queue the chain and watch it. Returns 0 when all jobs finished, 1 when one failed, 130 when it was stopped."""
-    from trainer.chain_watch import ChainWatch
-    from trainer.interrupt import stop_on_signals
-    from trainer.job import EXIT_STOPPED
-    from trainer.queue.chain import queued_chain, whole_chain
-    from trainer.queue.command import add_chain
+    """Queue the chain, or go on with one, and watch it. Returns 0 when all jobs finished, 1 when one failed, 130 when
+    it was stopped."""
+    from trainer.chain_watch import ChainError, ChainWatch
+    from trainer.job import open_run, work_in
+    from trainer.queue.chain import go_on_or_queue
     from trainer.queue.desk import QueueDesk
 
     desk = QueueDesk(config.runs)
-    numbers = queued_chain(desk.store.entries())
-    if numbers:
-        print(f"the queue of {config.runs} has a chain at work: watching it")
-    else:
-        numbers = [entry.id for entry in add_chain(desk, whole_chain(config.preset, config.dataset))]
-    watch = ChainWatch(desk, numbers)
-    with stop_on_signals() as stop:
-        well = watch.watch(lambda: stop.requested)
-    watch.tell_end()
-    return 0 if well else EXIT_STOPPED if stop.requested else 1
+    run, config = open_run("chain", config, config.runs, seed=0)
+    numbers, said = go_on_or_queue(desk, config.preset, config.dataset)
+    print(said)
+    watch = ChainWatch(desk, numbers, run)
+    try:
+        return work_in(run, watch.work, f"go on with: refine-dp chain --runs {shlex.quote(str(config.runs))}")
+    except ChainError:
+        return 1

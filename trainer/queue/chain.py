@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainer.jobs import collect, evaluate, finetune, pretrain
+from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import ENDED, Entry
 
 ChainPreset = Literal["quick", "paper"]
@@ -53,3 +54,27 @@ def queued_chain(entries: Sequence[Entry]) -> list[int]:
             going_on = any(entry.state not in ENDED for entry in links)
             return [entry.id for entry in links] if going_on else []
     return []
+
+
+def go_on_or_queue(desk: QueueDesk, preset: ChainPreset, dataset: Path) -> tuple[list[int], str]:
+    """Numbers of the chain to watch, and what is to be said: one that has not ended, else a new one.
+
+    What was stopped or killed of it goes back into the queue.
+    """
+    numbers = queued_chain(desk.store.entries())
+    if not numbers:
+        return [entry.id for entry in add_chain(desk, whole_chain(preset, dataset))], f"the {preset} chain is queued"
+    stopped = [number for number in numbers if desk.store.get(number).state in ("stopped", "killed")]
+    for number in stopped:
+        desk.resume(number)
+    what = f"going on with it from #{stopped[0]}" if stopped else "watching it"
+    return numbers, f"the queue of {desk.store.root} has a chain that has not ended: {what}"
+
+
+def add_chain(desk: QueueDesk, chain: Sequence[tuple[str, Any]], priority: int = 0) -> list[Entry]:
+    """Queue jobs of which each may name those before it as @0, @1, ... (their place in the chain)."""
+    entries: list[Entry] = []
+    for job, config in chain:
+        numbers = [entry.id for entry in entries]
+        entries.append(desk.add(job, with_inputs(config, numbers), priority, tuple(numbers[-1:])))
+    return entries

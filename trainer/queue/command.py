@@ -126,23 +126,12 @@ def _last_filled(words: list[str]) -> list[str]:
 
 
 def _add_chain(options: argparse.Namespace, desk: QueueDesk) -> int:
-    from trainer.queue.chain import whole_chain
+    from trainer.queue.chain import add_chain, whole_chain
 
     entries = add_chain(desk, whole_chain(options.preset, options.dataset))
     for entry in entries:
         print(f"{entry.title} added")
     return 0
-
-
-def add_chain(desk: QueueDesk, chain: Sequence[tuple[str, object]], priority: int = 0) -> list[Entry]:
-    """Queue jobs of which each may name those before it as @0, @1, ... (their place in the chain)."""
-    from trainer.queue.chain import with_inputs
-
-    entries: list[Entry] = []
-    for job, config in chain:
-        numbers = [entry.id for entry in entries]
-        entries.append(desk.add(job, with_inputs(config, numbers), priority, tuple(numbers[-1:])))
-    return entries
 
 
 def _list(options: argparse.Namespace, desk: QueueDesk) -> int:
