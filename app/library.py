@@ -8,6 +8,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.episodes import FieldSeries, edit, list_episodes, list_fields, load_field, load_states
 from app.replay import RecordedStates
+from app.starts import Starts, load_starts
 from app.workers.background import Background
 from core.data.episodes import DatasetWriter
 from core.data.schema import EpisodeInfo
@@ -81,6 +82,11 @@ class Library(QObject):
         """Read one array of an episode."""
         path = self._path()
         self._background.submit("The field cannot be read", lambda: load_field(path, name, field), done)
+
+    def load_starts(self, done: Callable[[Starts], None]) -> None:
+        """Read where the robots started."""
+        path = self._path()
+        self._background.submit("The starts cannot be read", lambda: load_starts(path), done)
 
     def delete(self, names: tuple[str, ...]) -> None:
         """Move episodes to the trash of the data set."""

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QProgressBar,
     QSplitter,
     QTableView,
+    QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -23,6 +24,7 @@ from app.theme import METRICS, Theme
 from app.widgets.episode_table import EpisodeTableModel, sorted_view
 from app.widgets.field_plot import FieldPlot
 from app.widgets.roles import button, yielding
+from app.widgets.start_map import StartMap
 from core.data.schema import EpisodeInfo
 
 COLUMNS_AT_FIRST = 8
@@ -45,6 +47,8 @@ class BrowserPanel(QWidget):
         self.table = QTableView()
         self.fields = QTreeWidget()
         self.plot = FieldPlot()
+        self.starts = StartMap()
+        self.tabs = QTabWidget()
         self.summary = yielding("", "muted", "dataset_summary")
         self.progress = QProgressBar()
         self.replay = button("▶ Replay", "primary", "replay", "Replay the episode in the 3-D view (Enter)")
@@ -74,7 +78,10 @@ class BrowserPanel(QWidget):
         self._build_table()
         self._build_fields()
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget, stretch in ((self.table, 6), (self.fields, 2), (self.plot, 4)):
+        self.tabs.setObjectName("browser_tabs")
+        self.tabs.addTab(self.plot, "Field")
+        self.tabs.addTab(self.starts, "Starts")
+        for widget, stretch in ((self.table, 6), (self.fields, 2), (self.tabs, 4)):
             splitter.addWidget(widget)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
         splitter.setSizes([100 * s for s in (6, 2, 4)])
@@ -144,6 +151,8 @@ class BrowserPanel(QWidget):
         self.fields.itemClicked.connect(self._on_field_clicked)
         self.fields.itemChanged.connect(self._on_column_checked)
         self.plot.time_clicked.connect(self._on_time_clicked)
+        self.starts.episode_clicked.connect(lambda name: self.select({name}))
+        self.tabs.currentChanged.connect(self._on_tab_changed)
         self.replay.clicked.connect(self._on_replay_asked)
         self.beside.clicked.connect(self._on_beside_asked)
         state.reruns.busy_changed.connect(self._on_simulating)
@@ -185,7 +194,14 @@ class BrowserPanel(QWidget):
         count = f"{len(rows)} episode{'' if len(rows) == 1 else 's'}"
         text = f"{count} · {length / 60:.1f} min · {results_text(succeeded, len(rows))}"
         self.summary.setText(text if rows else "No episodes: choose a data set in the recording panel (Ctrl+O)")
+        self._on_tab_changed()
         self._show_actions()
+
+    @pyqtSlot()
+    def _on_tab_changed(self) -> None:
+        """The starts are read only while they are looked at."""
+        if self.tabs.currentWidget() is self.starts and self._state.library.path is not None:
+            self._state.library.load_starts(self.starts.show_starts)
 
     @pyqtSlot()
     def _on_selection_changed(self) -> None:
@@ -341,6 +357,7 @@ class BrowserPanel(QWidget):
     def _on_theme_changed(self, theme: Theme) -> None:
         self.model.set_theme(theme)
         self.plot.apply_theme(theme)
+        self.starts.apply_theme(theme)
         leaf = self._leaf(self._field)
         if leaf is None:
             return

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.data.dataset import Episode
+from core.data.errors import DatasetError
 from core.data.schema import ROBOT
 
 BINS = 4
@@ -75,14 +76,22 @@ def start_variables(robot_pose: np.ndarray, object_pose: np.ndarray) -> np.ndarr
 
 
 def recorded_starts(episodes: Iterable[Episode], object_name: str) -> np.ndarray:
-    """`start_variables` (E, 3) of recorded episodes (a `Dataset` is one of those)."""
-    names = [
-        f"initial_state/articulation/{ROBOT}/root_pose",
-        f"initial_state/rigid_object/{object_name}/root_pose",
-    ]
-    poses = [[arrays[name][0] for name in names] for arrays in (episode.arrays(names) for episode in episodes)]
+    """`start_variables` (E, 3) of recorded episodes (a `Dataset` is one of those).
+
+    Of an episode without its initial state (a data set of another program) the first sample counts.
+    """
+    paths = (f"articulation/{ROBOT}/root_pose", f"rigid_object/{object_name}/root_pose")
+    poses = [_first_poses(episode, paths) for episode in episodes]
     robot, thing = np.array(poses, float).reshape(-1, 2, 7).transpose(1, 0, 2)
     return start_variables(robot, thing)
+
+
+def _first_poses(episode: Episode, paths: Sequence[str]) -> list[np.ndarray]:
+    try:
+        arrays = episode.arrays([f"initial_state/{path}" for path in paths])
+    except DatasetError:
+        arrays = episode.arrays([f"states/{path}" for path in paths])
+    return [array[0] for array in arrays.values()]
 
 
 def _yaw(quat: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from core.tasks import terms
 from core.tasks.base import Handling, ObservationTerm, TaskParameters, TaskStatus
 from core.tasks.box_pickup_scene import BOX, PEDESTAL, TABLE, BoxPickupRanges, BoxPickupSettings, build_scene
 from core.tasks.scene import Scene
+from core.tasks.start_draws import draw_starts
 from core.tasks.starts import StartRanges
 from core.types import BodyState, WorldState, gripper_open
 
@@ -69,7 +70,7 @@ class BoxPickup:
         )
         table_top = uniform(ranges.table_top_m, (count,), generator)
         box, box_yaw = self._sample_box(size, table_top, generator)
-        base_xy, base_yaw = self.starts.sample(box.pos_w[:, :2], box_yaw, generator)
+        base_xy, base_yaw = draw_starts(self.starts, box.pos_w[:, :2], box_yaw, generator)
         initial = _robot_start(base_xy, base_yaw, ranges, generator)
         initial.objects[BOX] = box
         physics = self._sample_physics(size, table_top, generator)

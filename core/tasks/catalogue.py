@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.tasks import box_pickup_scene
 from core.tasks.scene import Scene
+from core.tasks.starts import StartRanges
 
 if TYPE_CHECKING:
     from core.tasks.base import Task
@@ -16,6 +17,12 @@ TITLES: dict[str, str] = {"box_pickup": "Pick up a box"}
 
 SCENES: dict[str, Callable[[], Scene]] = {"box_pickup": box_pickup_scene.build_scene}
 """Name -> the nominal scene."""
+
+STARTS: dict[str, StartRanges] = {"box_pickup": StartRanges()}
+"""Name -> where robots start, for tasks with such ranges."""
+
+TIME_LIMITS_S: dict[str, float] = {"box_pickup": box_pickup_scene.BoxPickupVerdict().time_limit_s}
+"""Name -> when an undecided episode fails."""
 
 
 def make_task(name: str, num_worlds: int) -> Task:

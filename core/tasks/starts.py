@@ -1,14 +1,9 @@
-"""Where the robot starts relative to an object: distance, bearing and heading (B101), with growing ranges (B102)."""
+"""Where the robot starts relative to an object: distance, bearing, heading (B101), growing ranges (B102); no torch."""
 
 import math
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from core.draws import uniform
 from core.ranges import Range, check_ranges
 
 
@@ -67,17 +62,6 @@ class StartRanges:
             polar_rad=widened(self.polar_rad, polar),
             heading_rad=widened(self.heading_rad, heading),
         )
-
-    def sample(
-        self, object_xy_w: Float[Tensor, "M 2"], object_yaw_w: Float[Tensor, "M"], generator: torch.Generator
-    ) -> tuple[Float[Tensor, "M 2"], Float[Tensor, "M"]]:
-        """Base x, y in m and yaw in rad in the world. The face to approach is the object's -x side."""
-        count = len(object_yaw_w)
-        radial = uniform(self.radial_m, (count,), generator)
-        bearing = object_yaw_w + torch.pi + uniform(self.polar_rad, (count,), generator)
-        heading = uniform(self.heading_rad, (count,), generator)
-        direction = torch.stack((torch.cos(bearing), torch.sin(bearing)), dim=-1)
-        return object_xy_w + radial[:, None] * direction, bearing + torch.pi + heading
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dataset_example import make_dataset
 from fake_client import FakeClient
@@ -12,7 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from app.main_window import MainWindow
 from app.panels.browser import BrowserPanel
+from app.starts import directions, measures_text, outline, positions
 from app.state import AppState
+from core.data.dataset import Dataset
+from core.tasks.starts import StartRanges
+from trainer.dataset_measures import dataset_measures
 from trainer.session.messages import Configure
 
 
@@ -205,3 +210,30 @@ def test_that_reading_leaves_the_gui_free(browser: BrowserPanel, qtbot: QtBot) -
     release.set()
     qtbot.waitUntil(lambda: not browser._state.library.busy)
     assert not browser.progress.isVisible()
+
+
+def test_that_the_starts_of_all_episodes_are_on_a_map_with_coverage_and_quality(
+    browser: BrowserPanel, path: Path, qtbot: QtBot
+) -> None:
+    browser.tabs.setCurrentWidget(browser.starts)
+    qtbot.waitUntil(lambda: len(browser.starts.dots.points()) == 3)
+    colours = [point.brush().color().name() for point in browser.starts.dots.points()]
+    theme = browser._state.theme
+    assert colours == [theme.good, theme.good, theme.danger]
+    assert [point.pos().y() for point in browser.starts.dots.points()] == pytest.approx([-0.8] * 3)
+    assert browser.starts.words.text() == measures_text(dataset_measures(Dataset(path)))
+    assert "100 % outside" in browser.starts.words.text()
+    browser.starts.dots.sigClicked.emit(browser.starts.dots, [browser.starts.dots.points()[1]], None)
+    assert [episode.name for episode in browser.selected] == ["demo_1"]
+    browser.tabs.setCurrentWidget(browser.plot)
+
+
+def test_that_the_map_is_seen_from_above() -> None:
+    """A robot at (-1.5, -0.3) m of an object at 0, first facing it, then turned 90 degrees to the left."""
+    distance, angle = np.hypot(1.5, 0.3), np.arctan2(0.3, 1.5)
+    values = np.array([[distance, angle, 0.0], [distance, angle, np.pi / 2]])
+    assert positions(values) == pytest.approx(np.array([[0.3, -1.5]] * 2))
+    ahead = np.array([-0.3, 1.5]) / distance
+    assert directions(values) == pytest.approx(np.array([ahead, [-ahead[1], ahead[0]]]))
+    border = np.hypot(*outline(StartRanges()).T)
+    assert (border.min(), border.max()) == pytest.approx((1.2, 1.7))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from core.tasks.box_pickup import BoxPickup
+from core.tasks.start_draws import draw_starts
 from core.tasks.start_scale import start_share
 from core.tasks.starts import StartRanges, Widening
 
@@ -21,7 +22,7 @@ def test_that_other_scales_are_refused(text):
 def test_that_the_share_within_is_that_of_drawn_starts():
     wide, narrow = StartRanges().scaled(0.6), StartRanges().scaled(0.2)
     count = 100_000
-    xy, yaw = wide.sample(torch.zeros(count, 2), torch.zeros(count), torch.Generator().manual_seed(0))
+    xy, yaw = draw_starts(wide, torch.zeros(count, 2), torch.zeros(count), torch.Generator().manual_seed(0))
     radial = xy.norm(dim=-1)
     bearing = torch.remainder(torch.atan2(xy[:, 1], xy[:, 0]), 2 * torch.pi) - torch.pi
     heading = yaw - torch.pi - (torch.pi + bearing)
