@@ -17,7 +17,7 @@ from trainer.jobs.sim_to_real import Config
 from trainer.jobs.t1_sim import Config as SimConfig
 from trainer.jobs.t1_sim import MocapSim, draw_start
 from trainer.session.live import LiveSession
-from trainer.session.messages import Configure, Control, EpisodeFinished, WorkerEvent
+from trainer.session.messages import Configure, Control, EpisodeFinished, Stop, WorkerEvent
 from trainer.t1_sim_process import SimProcess
 
 LOOK_EVERY = 25
@@ -97,10 +97,17 @@ class Proxy:
             if self.broken or stopped():
                 return
             if seed > self.config.seed:
-                self.session.receive(Control("reset"))  # gives the robot back and draws the next episode
-                self.session.tick()
+                self._give_back()
             self.sim.ask(f"place {seed}")
             self._run_one(seed, stopped)
+
+    def _give_back(self) -> None:
+        """As people do after an episode: the robot is given back, a stop is cleared, the next episode is drawn."""
+        session = self.session
+        session.receive(Stop("clear_stop"))
+        session.receive(Control("reset"))
+        for _ in range(5):  # a stop at rest is told and undone in ticks of their own
+            session.tick()
 
     def close(self) -> None:
         """End both."""
@@ -116,18 +123,28 @@ class Proxy:
         session, self.errors = self.session, Errors()
         self._ended = None
         session.receive(Control("start"))
-        ticks = 0
-        while self._ended is None and not self.broken and not stopped():
+        ticks, caught = 0, False
+        while self._ended is None and not self.broken and not stopped() and not caught:
             session.tick()
             self._narrator.see(session)
             ticks += 1
             if ticks % LOOK_EVERY == 0 and session.world is not None and session.state == "running":
-                _compare(self.sim.status(), session.world.rollout.state, self.errors)
-        if self._ended is None:
-            return
-        end = self._ended
+                caught = self._look(session.world.rollout.state)
+        if caught and session.world is not None:
+            duration_s = float(session.world.rollout.state.time_s[0])
+            self._note(seed, False, "robot fell into its harness", duration_s)
+        elif self._ended is not None:
+            self._note(seed, self._ended.success, self._ended.reason, self._ended.duration_s)
+
+    def _look(self, state: WorldState) -> bool:
+        """Compare with the truth; whether the robot would have fallen."""
+        truth = self.sim.status()
+        _compare(truth, state, self.errors)
+        return bool(truth["caught"])
+
+    def _note(self, seed: int, seen: bool, reason: str, duration_s: float) -> None:
         true = really_up(self.config.task, seed, self.sim.status())
-        self.outcomes.append(Outcome(seed, end.success, true, end.reason, end.duration_s, self.errors.summary()))
+        self.outcomes.append(Outcome(seed, seen, true, reason, duration_s, self.errors.summary()))
 
 
 def really_up(task: str, seed: int, status: dict) -> bool:
@@ -135,7 +152,7 @@ def really_up(task: str, seed: int, status: dict) -> bool:
     initial = draw_start(task, seed).initial
     assert initial is not None
     rest_m = float(initial.objects[BOX].pos_w[0, 2])
-    return not status["fallen"] and status["objects"][BOX][2] - rest_m > LIFTED_M
+    return not status["fallen"] and not status["caught"] and status["objects"][BOX][2] - rest_m > LIFTED_M
 
 
 def _compare(truth: dict, state: WorldState, errors: Errors) -> None:

@@ -119,6 +119,7 @@ def health_text(status: RobotStatus | None) -> str:
     if status.hottest_joint:
         words.append(f"{status.hottest_joint} {status.hottest_c:.0f} °C")
     words.append(f"state {status.state_age_ms:.0f} ms old")
+    words += [status.mocap] if status.mocap else []
     for count, what in ((status.lost_states, "states lost"), (status.log_failures, "log lines lost")):
         words += [f"{count} {what}"] if count else []
     return " · ".join(words)

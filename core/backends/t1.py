@@ -6,6 +6,7 @@ Nothing moves before `engage`. What the robot does not measure is estimated or a
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -277,7 +278,7 @@ class T1Backend:
 
     def status(self) -> RobotStatus:
         """See `LiveBackend`."""
-        return status_of(self._report)
+        return replace(status_of(self._report), mocap=self.sight.words() if self.sight is not None else "")
 
     # ------------------------------------------------------------------ details
 

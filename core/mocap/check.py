@@ -67,7 +67,7 @@ def check_mocap(receiver: MocapReceiver, needed: Sequence[str]) -> Check:
         )
     return next(
         (found for name in needed if not (found := _check_body(receiver, name)).ok),
-        Check(True, _summary(receiver, needed)),
+        Check(True, f"{', '.join(needed)}: {quality_words(receiver, needed)}"),
     )
 
 
@@ -86,6 +86,9 @@ def _check_body(receiver: MocapReceiver, name: str) -> Check:
     return Check(True, name)
 
 
-def _summary(receiver: MocapReceiver, needed: Sequence[str]) -> str:
-    rates = [quality.rate_hz for name in needed if (quality := receiver.quality(name)) is not None]
-    return f"{', '.join(needed)} at {min(rates, default=math.nan):.0f} Hz, {receiver.delay().p50_ms:.0f} ms old"
+def quality_words(receiver: MocapReceiver, names: Sequence[str]) -> str:
+    """The worst rate and noise of the named bodies, and the age of frames."""
+    found = [quality for name in names if (quality := receiver.quality(name)) is not None]
+    rate_hz = min((quality.rate_hz for quality in found), default=math.nan)
+    noise_m = max((quality.noise_m for quality in found), default=math.nan)
+    return f"motion capture {rate_hz:.0f} Hz, {receiver.delay().p50_ms:.0f} ms old, noise {1e3 * noise_m:.1f} mm"

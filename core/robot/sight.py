@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.mocap.check import Check, check_mocap
+from core.mocap.check import Check, check_mocap, quality_words
 from core.mocap.receiver import MocapReceiver, Verdict
 from core.mocap.settings import TRUNK
 from core.mocap.turns import as_vector
@@ -35,6 +35,7 @@ class Sight:
         self._now, self._sleep = now, sleep
         self._fusion = BaseFusion()
         self._last: dict[str, BodyState] = {}
+        self._words, self._worded_s = "", float("-inf")
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -48,6 +49,15 @@ class Sight:
     def check(self) -> Check:
         """Whether they are good enough to begin."""
         return check_mocap(self.receiver, self.needed)
+
+    def words(self) -> str:
+        """How it is, in one line; figures are those of the last second."""
+        verdict, now_s = self.judge(), self._now()
+        if verdict.level != "ok":
+            return verdict.reason
+        if now_s - self._worded_s > 1.0:
+            self._worded_s, self._words = now_s, quality_words(self.receiver, self.needed)
+        return self._words
 
     def look_anew(self) -> None:
         """People moved things: every body is believed wherever it is seen next."""

@@ -37,6 +37,8 @@ class RobotStatus:
     "since the robot's last state arrived"
     deadman_age_ms: float = math.nan
     "since the dead-man process was heard"
+    mocap: str = ""
+    "rate, age and noise of motion capture, or what it lost; '' without one"
     late_frames: int = 0
     "frames of 2 ms that were late, since the agent began"
     lost_states: int = 0

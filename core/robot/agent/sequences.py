@@ -21,6 +21,9 @@ HOLD_S = 0.1
 """Frames that hold the robot flow this long before a mode that obeys them is asked for."""
 MAX_OFFSET_RAD = 0.1
 """How far a held target may be from the joints to carry the load that they carry now."""
+ARM_POSE_RAMPS = 2.0
+"""Arms go from where the firmware has them to the controller's first pose in so many ramp times, at 0.6 rad/s: from the
+firmware's pose inverse kinematics would lift the elbows sideways, where they hit the table."""
 MAX_LAG_RAD = 0.35
 """An arm that is this far from its target after the ramp does not follow: somebody or something holds it."""
 
@@ -70,7 +73,7 @@ class Sequences:
         agent.enter(AgentState.CUSTOM, "whole body: every joint follows the controller")
 
     def upper_body(self) -> None:
-        """The firmware balances; the arms become ours from where they are, with gains that grow."""
+        """The firmware balances; the arms become ours where they are, with growing gains, and take their first pose."""
         agent, now = self._agent, self._agent.now
         self._ready(AgentState.PREPARE)
         agent.say("asking for walking mode: the firmware keeps the balance")
@@ -88,6 +91,9 @@ class Sequences:
             self._require(self._mode_is(Mode.WALKING), "the robot left walking mode by itself")
             lag = float(np.abs(agent.stream.q - agent.link.view.low.q)[ARMS_ONLY].max())
             self._require(lag < MAX_LAG_RAD, f"an arm does not follow: it is {lag:.2f} rad from its target")
+            agent.say("moving the arms to the first pose of the controller")
+            agent.stream.go_to(DEFAULT_JOINT_POS, ARM_POSE_RAMPS * agent.config.ramp_s, now())
+            self._pause(ARM_POSE_RAMPS * agent.config.ramp_s)
         except RefusedError as error:
             self._give_arms_back()
             if agent.stop.level != StopLevel.HARD:

@@ -60,6 +60,8 @@ class Body:
         self.gantry = gantry
         self.hoisted = True
         "whether the gantry lifts the robot off the floor"
+        self.caught = False
+        "whether the slack harness had to carry the robot since it was lifted last: it would have fallen"
         self._standing_m = float(self.pos[2])
         self._rope_m = HOISTED_M
         self._hangs_from_w = self.pos[:2].copy()
@@ -181,12 +183,14 @@ class Body:
         if not self.gantry:
             return
         wanted = HOISTED_M if self.hoisted else SLACK_M
+        self.caught = self.caught and not self.hoisted
         change = wanted - self._rope_m
         self._rope_m += min(max(change, -_LOWER_M_S * FRAME_PERIOD_S), _LIFT_M_S * FRAME_PERIOD_S)
         below = self._standing_m + self._rope_m - float(self.pos[2])
         if below <= 0:
             self._hangs_from_w = self.pos[:2].copy()  # the rail follows a robot that walks by itself
             return
+        self.caught = self.caught or self._rope_m < SLACK_M + 1e-6
         start = self._base().qvel
         velocity = self.data.qvel[start : start + 3]
         wrench[:2] += _RAIL_STIFFNESS * (self._hangs_from_w - self.pos[:2]) - _RAIL_DAMPING * velocity[:2]

@@ -27,8 +27,8 @@ from core.robot.sim.start import SimStart
 from core.robot.wire import FRAME_PERIOD_S, Mode
 
 WORDS = ("status", "fault", "remote", "restart", "push", "fall", "gantry", "place", "mocap", "quit")
-MAX_CATCH_UP = 25
-"""Frames of physics in one tick at most: a computer that is slower than real time gets a slow robot, no stuck one."""
+MAX_CATCH_UP = 5
+"""Frames of physics in one tick at most: a computer that is slower than real time gets a slow robot, no silent one."""
 
 
 class Console:

@@ -144,6 +144,7 @@ class SimRobot:
             "objects": {name: body.object_pose(name).tolist() for name in body.layout.objects},
             "command_age_s": None if command is None else self._now() - firmware.command_s,
             "fallen": self._fall_state() == FallState.FALLEN,
+            "caught": body.caught,
             "frames": self._frames,
         }
 

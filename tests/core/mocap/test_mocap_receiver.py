@@ -158,7 +158,7 @@ def test_that_the_check_says_what_is_wrong_and_what_to_do(lab: Lab) -> None:
     assert noisy.reason.startswith("box: noise 1")
     assert slow.reason == "trunk: 33 Hz; needed: 60"
     assert covered.reason == "box: seen in 75% of the frames"
-    assert fine == (True, "trunk, box at 100 Hz, 5 ms old", "")
+    assert fine == (True, "trunk, box: motion capture 100 Hz, 5 ms old, noise 0.0 mm", "")
     assert all(found.remedy for found in (missing, noisy, slow, covered))
 
 

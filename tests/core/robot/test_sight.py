@@ -91,3 +91,13 @@ def test_that_a_body_that_is_not_there_is_named(lab: Lab) -> None:
     lab.sees_box = False
     assert lab.sight.refind() == "motion capture has not seen 'box'"
     assert lab.sight.check().reason == "motion capture has not seen 'box'"
+
+
+def test_that_one_line_says_how_it_is(lab: Lab) -> None:
+    lab.run(1.0)
+    fine = lab.sight.words()
+    lab.sees_box = False
+    lab.run(0.3)
+
+    assert fine == "motion capture 100 Hz, 10 ms old, noise 0.0 mm"
+    assert lab.sight.words().startswith("motion capture: 'box' not seen")
