@@ -99,7 +99,7 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
     try:
         if hasattr(module, "command"):
             return int(module.command(arguments))
-        presets: dict[str, Any] = getattr(module, "PRESETS", {})
+        presets = presets_of(module, arguments)
         default, rest = take_preset(arguments, presets)
         config: Any = parse(module.Config, name, describe(module.__doc__, presets), rest, default)
         return int(module.main(config))
@@ -111,6 +111,14 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
             raise
         print(f"refine-dp {name}: {explain(error)}\n(set REFINE_DP_TRACE=1 for the trace)", file=sys.stderr)
         return 1
+
+
+def presets_of(module: Any, arguments: Sequence[str] = ()) -> dict[str, Any]:
+    """Named configs of a job; of one with parts (upper, lower) those of the part that the arguments begin with."""
+    parts: dict[str, dict[str, Any]] = getattr(module, "PART_PRESETS", {})
+    if parts:
+        return parts.get(arguments[0], {}) if arguments else {}
+    return getattr(module, "PRESETS", {})
 
 
 def explain(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.cli import JOBS
-from trainer.jobs.train_controller import LowerJob, UpperJob
+from trainer.jobs.train_controller import PART_PRESETS, LowerJob, UpperJob
 from trainer.queue.jobs import QUEUED_JOBS
 from trainer.run_rows import RunRow
 from trainer.runs import Run, RunError
@@ -54,7 +54,8 @@ def all_kinds() -> tuple[Kind, ...]:
 def _controller_kind(part: str) -> Kind:
     config = LowerJob if part == "lower" else UpperJob
     text = f"train the {part} body controller"
-    return Kind(CONTROLLER_JOB, f"{CONTROLLER_JOB} {part}", config, {}, text, part, ("options", "learner"))
+    presets = dict(PART_PRESETS[part])
+    return Kind(CONTROLLER_JOB, f"{CONTROLLER_JOB} {part}", config, presets, text, part, ("options", "learner"))
 
 
 def config_of_row(row: RunRow, kinds: tuple[Kind, ...]) -> tuple[Kind, Any]:

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from trainer import cli
+from trainer.jobs import train_controller
 
 
 def test_that_help_lists_every_subcommand_and_imports_nothing_heavy():
@@ -47,3 +48,17 @@ def test_that_wrong_options_end_with_status_2(capsys):
         cli.main(["window", "--size", "3"])
     assert ended.value.code == 2
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(("part", "steps"), [("upper", 200_000), ("lower", 1_200_000)])
+def test_that_a_job_with_parts_has_presets_for_each(monkeypatch, part, steps):
+    seen = []
+    monkeypatch.setattr(train_controller, "main", lambda config: seen.append(config) or 0)
+    assert cli.main(["train-controller", part, "--preset", "quick", "--seed", "3"]) == 0
+    (config,) = seen
+    learner = config.learner
+    assert (config.options.seed, train_controller.part_of(config)) == (3, part)
+    assert steps == (learner.steps if part == "upper" else sum(count for _, count in learner.phases()))
+    assert cli.main(["train-controller", part, "--preset", "slow"]) == 1
+    assert cli.main(["train-controller", part]) == 0
+    assert seen[1] == train_controller.PART_PRESETS[part]["paper"]

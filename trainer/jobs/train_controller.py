@@ -66,6 +66,15 @@ class LowerJob:
 
 Config = Annotated[UpperJob, tyro.conf.subcommand("upper")] | Annotated[LowerJob, tyro.conf.subcommand("lower")]
 
+PART_PRESETS: dict[str, dict[str, UpperJob | LowerJob]] = {
+    "upper": {"quick": UpperJob(learner=UpperLearnerConfig(steps=200_000)), "paper": UpperJob()},
+    "lower": {
+        "quick": LowerJob(learner=LowerLearnerConfig(teacher_steps=600_000, student_steps=300_000, tune_steps=300_000)),
+        "paper": LowerJob(),
+    },
+}
+"""quick: minutes on two cores, to see it learn; paper: the whole training."""
+
 
 def main(config: UpperJob | LowerJob) -> int:
     """Train until done, stopped or out of time. Returns 0, or 130 after an interruption."""

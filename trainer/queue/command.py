@@ -20,7 +20,7 @@ from rich.table import Table
 from trainer.progress import format_duration
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import ENDED, Entry, QueueError
-from trainer.queue.jobs import DEFAULT_RUNS, job_module, presets_of, runs_folder
+from trainer.queue.jobs import DEFAULT_RUNS, job_module, runs_folder
 from trainer.queue.outcome import tail
 from trainer.run_rows import RunRow, read_rows
 
@@ -96,7 +96,7 @@ def _whole(name: str, text: str) -> int:
 
 
 def _add(arguments: list[str], make_desk: Callable[[Path], QueueDesk]) -> int:
-    from trainer.cli import describe, parse, take_preset
+    from trainer.cli import describe, parse, presets_of, take_preset
 
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
@@ -105,8 +105,9 @@ def _add(arguments: list[str], make_desk: Callable[[Path], QueueDesk]) -> int:
     module = job_module(job)
     priority = _whole("--priority", take_option(rest, "--priority") or "0")
     after = tuple(_whole("--after", part) for part in (take_option(rest, "--after") or "").split(",") if part)
-    default, rest = take_preset(rest, presets_of(module))
-    config = parse(module.Config, job, describe(module.__doc__, presets_of(module)), _last_filled(rest), default)
+    presets = presets_of(module, rest)
+    default, rest = take_preset(rest, presets)
+    config = parse(module.Config, job, describe(module.__doc__, presets), _last_filled(rest), default)
     desk = make_desk(runs_folder(config))
     entry = desk.add(job, config, priority, after)
     print(f"{entry.title} added; refine-dp queue log {entry.id} -f shows what it does")

@@ -25,11 +25,6 @@ def job_module(job: str) -> Any:
     return importlib.import_module(JOBS[job].module)
 
 
-def presets_of(module: Any) -> dict[str, Any]:
-    """Named configs of a job."""
-    return getattr(module, "PRESETS", {})
-
-
 def runs_folder(config: Any) -> Path:
     """Where a config wants its run folder. Raises TypeError for a job without one."""
     if hasattr(config, "runs"):
