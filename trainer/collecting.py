@@ -108,6 +108,7 @@ def _record(
     controller = load_controller(config.controller, config.backend, task.num_worlds)
     safety = SafetyFilter(safety_limits(config.safety))
     recorder = BatchRecorder(writer, task, source.name, config.success_only)
+    run.event("progress", done=done, total=config.episodes, text="")  # the time left counts from here
     with EpisodeProgress(f"collect {config.task}", config.episodes, done) as progress:
         counter = Counter(recorder, seeds, progress, run)
         rollout = Rollout(task, place.backend, source, safety, controller, seeds.next, (recorder, counter))

@@ -191,6 +191,7 @@ class Finetuning:
         """Iterate until the end, a stop, or a collapse. A stopped iteration is not counted: it is run again."""
         self._tell_start()
         total = self.config.iterations
+        self.run.event("progress", done=self.iteration, total=total, text="")  # the time left counts from here
         with StepProgress("finetune", total, self.iteration) as progress:
             while self.iteration < total and not self._out_of_time():
                 if not self._evaluate_now_and_then(stop_requested) or not self._iterate(stop_requested):

@@ -177,6 +177,7 @@ def _run(
     """Step the planner that is behind, until all is done, decided or stopped."""
     title = "evaluate " + " against ".join(side.facts["source"] for side in sides)
     known = 0
+    run.event("progress", done=0, total=config.episodes * len(sides), text="")  # the time left counts from here
     with EpisodeProgress(title, config.episodes * len(sides)) as progress:
         while not stop_requested() and not all(side.run.complete for side in sides):
             behind = min((s for s in sides if not s.run.complete), key=lambda s: len(s.run.results))

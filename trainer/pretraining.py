@@ -176,6 +176,7 @@ class Pretraining:
         config, learner = self.config, self.learner
         self._tell_data()
         saved_s = time.monotonic()
+        self.run.event("progress", done=learner.steps, total=config.learner.steps, text="")
         with StepProgress(f"pretrain {config.planner.kind}", config.learner.steps, learner.steps) as progress:
             while not learner.done and not stop_requested():
                 self._losses.append(learner.step())

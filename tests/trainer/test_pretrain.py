@@ -98,7 +98,7 @@ def test_that_a_planner_is_trained_validated_evaluated_and_stored(dataset, capsy
     assert {"train/loss", "validation/loss", "validation/action_error", "evaluate/success_rate"} <= {
         name for values in scalars for name in values
     }
-    assert [e["done"] for e in events if e["kind"] == "progress"] == [20]
+    assert [e["done"] for e in events if e["kind"] == "progress"] == [0, 20]
     stored = load_planner(run.path / "planner.safetensors", PlannerLayout.of_task(BoxPickup(1)))
     assert stored.training["steps"] == 20
     assert stored.training["data"]["episodes"] == 5
