@@ -124,7 +124,8 @@ def _task_line(config: Config, stored: PlannerCheckpoint) -> Line:
 
 def measured_success(planner: Path, training: dict[str, Any], runs: Path, share: float = 0.0) -> Measured | None:
     """The evaluation of this planner on these starts with the most episodes; else the last one of its own training."""
-    found = list(_evaluated(planner, runs, share))
+    packed = training.get("evaluation")
+    found = [*_evaluated(planner, runs, share), *(_reported(packed, "packed with it", share) if packed else ())]
     if found:
         return max(found, key=lambda measured: measured.episodes)
     own = training.get("evaluations") or []
@@ -143,11 +144,15 @@ def _evaluated(planner: Path, runs: Path, share: float) -> Iterator[Measured]:
             report = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RunError):
             continue
-        scale = report.get("config", {}).get("start_scale", PRETRAINING)
-        same = _same_file(report.get("checkpoint"), planner) and start_share(scale) == share
-        if same and report.get("episodes"):
-            successes = round(report["success_rate"] * report["episodes"])
-            yield Measured(successes, report["episodes"], run.path.name)
+        if _same_file(report.get("checkpoint"), planner):
+            yield from _reported(report, run.path.name, share)
+
+
+def _reported(report: dict[str, Any], origin: str, share: float) -> Iterator[Measured]:
+    """What an evaluation says, if it was of these starts."""
+    scale = report.get("config", {}).get("start_scale", PRETRAINING)
+    if start_share(scale) == share and report.get("episodes"):
+        yield Measured(round(report["success_rate"] * report["episodes"]), report["episodes"], origin)
 
 
 def _same_file(name: Any, path: Path) -> bool:

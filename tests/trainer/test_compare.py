@@ -45,7 +45,7 @@ def _toy_size():
             patch.setattr(module, "make_task", short_task)
         toy = pretrain.Config(successes_only=False, planner=PLANNER, learner=LEARNER)
         patch.setitem(pretrain.PRESETS, "toy", toy)
-        patch.setitem(finetune.PRESETS, "toy", finetune.Config(iterations=1, worlds=2, dppo=DPPO))
+        patch.setitem(finetune.PRESETS, "toy", finetune.Config(iterations=1, worlds=2, dppo=DPPO, validate_episodes=2))
         yield
     torch.set_num_threads(before[0])
     torch.set_float32_matmul_precision(before[1])

@@ -74,6 +74,9 @@ def test_that_the_evaluation_with_the_most_episodes_counts_and_older_ones_than_t
     planner = make_planner(tmp_path / "p" / "planner.safetensors")
     own = {"evaluations": [{"success_rate": 0.5, "episodes": 10}]}
     assert measured_success(planner, own, tmp_path / "runs") == Measured(5, 10, "the end of its training")
+    packed = {**own, "evaluation": {"success_rate": 0.81, "episodes": 200, "config": {"start_scale": "pretraining"}}}
+    assert measured_success(planner, packed, tmp_path / "runs") == Measured(162, 200, "packed with it")
+    assert measured_success(planner, packed, tmp_path / "runs", share=1.0) is None
     evaluated(tmp_path / "runs", planner, 0.6, 100)
     evaluated(tmp_path / "runs", planner, 0.1, 20)
     evaluated(tmp_path / "runs", planner, 0.2, 500, start_scale="maximum")
