@@ -144,11 +144,9 @@ class T1Backend:
 
     def read_state(self) -> WorldState:
         """Time: the robot's own ticks. Joints, torques, gyroscope: measured. Base: IMU and leg odometry, corrected by
-        motion capture where there is one. Objects: by motion capture, else assumed.
+        motion capture where there is one. Objects: by motion capture, else assumed. Grippers: assumed.
 
-
-        Grippers: assumed. Contact forces are not measured: the feet get the robot's weight by which sole
-        is lower, the hands nothing.
+        Contact forces are not measured: the feet get the robot's weight by which sole is lower, the hands nothing.
         """
         report = self._report
         q, dq, tau, gyro, rpy = (_row(report[name]) for name in ("q", "dq", "tau", "gyro", "rpy"))

@@ -51,7 +51,7 @@ def main(config: Config) -> int:
         if config.json:
             print(json.dumps(figures(receiver) | {"ok": ok, "reason": reason, "remedy": remedy}))
         else:
-            print(f"good enough: {reason}" if ok else f"not good enough: {reason}\n{remedy}")
+            print(f"\ngood enough: {reason}" if ok else f"\nnot good enough: {reason}\n{remedy}")
         return 0 if ok else 1
     finally:
         receiver.close()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.mocap.emulated_errors import PRESETS
 from core.tasks.catalogue import check_task_name
 
 
@@ -42,7 +41,6 @@ class Config:
             raise ValueError(f"episodes must be positive, got {self.episodes}")
         if (self.source == "policy") != (self.checkpoint is not None):
             raise ValueError("--source policy and --checkpoint PATH belong together: give both, or neither")
-        assert self.mocap == "assumed" or self.mocap in PRESETS
 
 
 def main(config: Config) -> int:

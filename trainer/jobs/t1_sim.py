@@ -13,7 +13,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from core.mocap.emulated_errors import PRESETS, MocapErrors
+from core.mocap import emulated_errors  # by module: a name PRESETS here would be options of this job
+from core.mocap.emulated_errors import MocapErrors
 from trainer.typed_json import from_json
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class MocapSim:
     @property
     def errors(self) -> MocapErrors:
         """Of the preset."""
-        return self.own if self.preset == "own" else PRESETS[self.preset]
+        return self.own if self.preset == "own" else emulated_errors.PRESETS[self.preset]
 
 
 @dataclass(frozen=True)
