@@ -4,6 +4,7 @@ from PyQt6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWid
 
 from app.theme import METRICS
 from app.widgets.roles import label
+from core.teleop.clutch import IN_WORDS
 from core.teleop.presses import Side
 from trainer.session.messages import VrView
 
@@ -58,7 +59,8 @@ class HandsAndLatency(QWidget):
     def show_operator(self, vr: VrView) -> None:
         """What is squeezed, whether it follows, how late it is."""
         for place, side in enumerate(SIDES):
-            why = f" (dropped: {vr.why[place]})" if vr.why[place] and vr.hands[place] != "engaged" else ""
+            dropped = vr.why[place] if vr.hands[place] != "engaged" else ""
+            why = f" (dropped: {IN_WORDS.get(dropped, dropped)})" if dropped else ""
             far = "" if vr.reachable[place] or vr.hands[place] in ("lost", "off") else " – out of reach"
             self.states[side].setText(HANDS.get(vr.hands[place], vr.hands[place]) + why + far)
             self.bars[side, "grip"].setValue(round(PERCENT * vr.squeezes[place]))

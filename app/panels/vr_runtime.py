@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidg
 from app.field_docs import field_docs
 from app.state import AppState
 from app.theme import METRICS
-from app.widgets.roles import button, label, set_property
+from app.widgets.roles import button, label, set_property, yielding
 from core.teleop.openxr_runtimes import active_runtime, installed_runtimes
 from core.teleop.xr_settings import VrSettings
 from trainer.session.messages import VrView
@@ -39,7 +39,7 @@ class RuntimeAndSettings(QWidget):
         self._state = state
         self.column = QVBoxLayout(self)
         self.pill = label("", "pill", "vr_state")
-        self.words = label("", "", "vr_words")
+        self.words = yielding("", "", "vr_words", left=True)
         self.remedy = label("", "hint", "vr_remedy")
         self.found = label("", "muted", "vr_found")
         self.use = button("Use the headset", "primary", "vr_use", "Make VR the source of the session")
@@ -111,6 +111,7 @@ class RuntimeAndSettings(QWidget):
         rate = f"{vr.rate_hz:.0f} Hz" if vr.rate_hz else ""
         parts = [part for part in (vr.runtime, vr.headset, ", ".join(sorted(set(held))), rate) if part]
         self.words.setText(" · ".join(parts) or vr.text)
+        self.words.setToolTip(self.words.text())  # names of runtimes are long
         self.remedy.setText(" ".join(f"{words[0].upper()}{words[1:]}." for words in (vr.text, vr.remedy) if words))
         self.remedy.setVisible(bool(vr.text) and vr.state != "running")
         self.found.setVisible(vr.state != "running")

@@ -16,6 +16,15 @@ Fault = Literal[
 ]
 """Why a clutch was dropped without the operator's doing. 'slow': the latency limit; 'held': the robot was stopped or
 held by something else; 'reset': a new episode."""
+IN_WORDS: dict[str, str] = {
+    "stale": "no samples came",
+    "frozen": "its pose froze",
+    "jump": "its pose jumped",
+    "slow": "commands were late",
+    "held": "the robot was held",
+    "reset": "a new episode",
+}
+"""Faults whose name says too little to the operator."""
 HandState = Literal["engaged", "ready", "release", "lost", "off"]
 """engaged: the hand follows; ready: squeeze to take over; release: let go of the grip first; lost: not tracked;
 off: no controller."""

@@ -58,9 +58,20 @@ def test_that_it_names_runtime_headset_and_controllers(
     assert page.runtime.pill.text() == "connected"
     assert page.runtime.words.text() == "Monado 25.0.0 · Remote HMD · Oculus Touch · 120 Hz"
     assert page.hands.states["left"].text() == "follows you"
-    assert page.hands.states["right"].text() == "let go of the grip first (dropped: jump) – out of reach"
+    assert page.hands.states["right"].text() == "let go of the grip first (dropped: its pose jumped) – out of reach"
     assert page.hands.joints.text() == "Finger joints: left and right."
     assert (page.hands.bars["left", "grip"].value(), page.hands.bars["left", "trigger"].value()) == (100, 25)
+
+
+def test_that_a_long_name_of_a_runtime_pushes_nothing_out_of_the_page(
+    vr_window: MainWindow, state: AppState, client: FakeClient, qtbot: QtBot
+) -> None:
+    show(vr_window, state, client, qtbot, RUNNING)
+    page = vr_window.vr
+    usual = page.minimumSizeHint().width()
+    show(vr_window, state, client, qtbot, replace(RUNNING, runtime=40 * "Monado "))
+    assert page.minimumSizeHint().width() == usual
+    assert page.runtime.words.toolTip().startswith(40 * "Monado ")
 
 
 def test_that_an_absent_runtime_is_shown_with_its_remedy(

@@ -1,7 +1,7 @@
 """Speed measurements: `make bench`, or one of them: `python -m tests.benchmarks.run NAME`.
 
-Names: env-steps, time-step, recording, policy, dppo, curves, window, stops (more than an hour: a hundred trials of each
-fault; goes on where it was stopped).
+Names: env-steps, time-step, recording, policy, dppo, curves, window, vr (needs Monado), stops (more than an hour: a
+hundred trials of each fault; goes on where it was stopped).
 """
 
 import shutil
@@ -19,6 +19,7 @@ from tests.benchmarks import (
     bench_recording,
     bench_stops,
     bench_time_step,
+    bench_vr,
     bench_window,
 )
 
@@ -41,6 +42,7 @@ def main() -> int:
             "curves": curves,
             "window": window,
             "stops": stops,
+            "vr": vr,
         }
     )
 
@@ -48,6 +50,11 @@ def main() -> int:
 def stops(config: tyro.conf.OmitArgPrefixes[bench_stops.StopsConfig]) -> int:
     """Times of the robot's stops after each fault, on the simulated robot over DDS."""
     return bench_stops.main(config)
+
+
+def vr(config: tyro.conf.OmitArgPrefixes[bench_vr.VrConfig]) -> int:
+    """Latency from a moving hand to joint targets, by stage; needs Monado (scripts/monado.sh)."""
+    return bench_vr.main(config)
 
 
 def env_steps(config: tyro.conf.OmitArgPrefixes[bench_env_steps.EnvStepsConfig]) -> int:

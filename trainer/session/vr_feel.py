@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from core.control.stop import StopLevel
+from core.teleop.clutch import IN_WORDS
 from core.teleop.presses import Side
 from core.teleop.xr_link import Pulse
 from core.teleop.xr_operator import Happened
@@ -63,9 +64,8 @@ class Feel:
             case "released":
                 self.say(f"{what.side} hand let go")
             case "dropped":
-                self.say(
-                    f"{what.side} hand dropped: {what.why}; let go of the grip, then squeeze again", DROPPED, sides
-                )
+                why = IN_WORDS.get(what.why, what.why)
+                self.say(f"{what.side} hand dropped: {why}; let go of the grip, then squeeze again", DROPPED, sides)
             case "calibrated":
                 self.say(what.text, DONE)
             case "refused":
