@@ -11,9 +11,12 @@ from monado import Monado, RemoteOperator
 from vr_person import VrPerson
 
 from core.data.dataset import Dataset
+from core.policy.config import LearnerConfig, MlpConfig, PlannerConfig, SamplerConfig
 from core.teleop.xr_input import XrInput
 from core.teleop.xr_sample import Button
 from core.teleop.xr_settings import VrSettings
+from trainer.jobs import pretrain
+from trainer.runs import Run, list_runs
 from trainer.session.live import LiveSession
 from trainer.session.messages import (
     Configure,
@@ -92,3 +95,19 @@ def test_that_a_person_with_a_headset_picks_up_the_box_and_keeps_the_episode(
     assert np.ptp(actions[:, 0]) > 0.1, "it walked"
     assert np.ptp(actions[:, 3:9], axis=0).max() > 0.1, "the hands moved"
     assert len(list(tapes.iterdir())) >= 1
+    assert trained_on(path, teleoperated=1).read_status().state == "finished"
+
+
+def trained_on(dataset: Path, teleoperated: int) -> Run:
+    """A small planner trained on so many teleoperated episodes."""
+    small = PlannerConfig(
+        "mlp-diffusion", mlp=MlpConfig(width=32, blocks=1), denoising_steps=10, sampler=SamplerConfig(steps=5)
+    )
+    config = pretrain.Config(
+        dataset=dataset, teleoperated=teleoperated, validation_fraction=0.0, planner=small, evaluate_episodes=0,
+        learner=LearnerConfig(steps=20, batch_size=16, warmup_steps=2, precision="fp32"), validate_every=20,
+        device="cpu", threads=1, runs=dataset.parent / "runs",
+    )  # fmt: skip
+    assert pretrain.main(config) == 0
+    (run,) = list_runs(dataset.parent / "runs")
+    return run
