@@ -122,7 +122,9 @@ class StepProgress(JobProgress):
 
     @property
     def note(self) -> str:
-        return f"{self.steps_per_second:.1f}/s   {self.remark}"
+        rate = self.steps_per_second
+        speed = f"{format_duration(1 / rate)} each" if 0 < rate < 0.5 else f"{rate:.1f}/s"
+        return f"{speed}   {self.remark}"
 
     def update(self, done: int, remark: str) -> None:
         """Steps done of the total, and what to say about them."""

@@ -46,6 +46,14 @@ def test_that_in_a_terminal_there_is_a_bar_and_no_lines():
     assert not out.getvalue().startswith("learn")
 
 
+def test_that_slow_steps_are_told_by_how_long_one_takes():
+    clock, out = Clock(), io.StringIO()
+    with StepProgress("finetune", 40, console=Console(file=out, width=200), now=clock) as progress:
+        clock.time_s = 100.0
+        progress.update(2, "best 60 %")
+    assert out.getvalue() == "finetune 2/40   50 s each   best 60 %   31:40 min left\n"
+
+
 def test_that_a_share_has_its_rate_from_steps_and_its_time_left_from_itself():
     clock, out = Clock(), io.StringIO()
     with ShareProgress("pi_upper", 1.0, 0.5, Console(file=out, width=200), clock) as progress:
