@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from core.checks import Line
 from core.data.check import check
 from core.data.dataset import Dataset
 from core.data.errors import DatasetError
@@ -25,26 +26,12 @@ from trainer.policy_evaluation import build_task
 from trainer.runs import RunError, list_runs
 from trainer.tuned_chain import make_chain
 
-Level = Literal["good", "caution", "bad"]
-
 GOOD_SUCCESS = (0.20, 0.85)
 """Success before, in which fine-tuning works: the paper starts from 50 to 70 %; below 20 % a batch of 64 episodes holds
 a dozen successes, which one iteration to the next hardly repeats; above 85 % what is left is within the interval."""
 POSSIBLE_SUCCESS = (0.05, 0.95)
 ENOUGH_EPISODES = 50
 """Fewer say little: the 95 % interval of 60 % of 50 episodes is 46 to 72 %."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was looked at."""
-
-    level: Level
-    what: str
-    says: str
-    "what was found"
-    remedy: str = ""
-    "what to do about it; empty when all is well"
 
 
 @dataclass(frozen=True)
@@ -73,11 +60,6 @@ def inspect(config: Config) -> tuple[Line, ...]:
         ),
         _data_line(stored.training),
     )
-
-
-def is_ready(lines: tuple[Line, ...]) -> bool:
-    """Whether nothing speaks against it."""
-    return all(line.level != "bad" for line in lines)
 
 
 def check_inputs(config: Config) -> None:

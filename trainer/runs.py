@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
+from core.files import write_atomically
 from trainer.processes import ProcessId
 from trainer.typed_json import DecodeError, from_json, to_json
 
@@ -105,16 +106,6 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file so that a reader or a crash sees the old or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class Run:

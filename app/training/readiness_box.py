@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,14 @@ from PyQt6.QtWidgets import QCheckBox, QFrame, QLabel, QVBoxLayout
 
 from app.theme import METRICS
 from app.widgets.roles import label, set_property
+from core.checks import MARKS, Line
 from trainer.command_line import options_of
 from trainer.queue.runner import environment
 
 WAIT_MS = 600
 "A form that is being typed in is not judged after every key"
 KILL_MS = 1000
-MARKS = {"good": "✔", "caution": "●", "bad": "✘"}
 MOODS = {"good": "good", "caution": "warning", "bad": "danger"}
-
-
-@dataclass(frozen=True)
-class ReadyLine:
-    """One line as `refine-dp readiness --json` says it."""
-
-    level: str
-    what: str
-    says: str
-    remedy: str = ""
 
 
 class ReadinessBox(QFrame):
@@ -40,7 +29,7 @@ class ReadinessBox(QFrame):
         super().__init__()
         self.setObjectName("readiness")
         self.setProperty("role", "fold")
-        self.lines: tuple[ReadyLine, ...] = ()
+        self.lines: tuple[Line, ...] = ()
         self.anyway = QCheckBox("start anyway")
         self._config: Any = None
         self._judged: list[str] | None = None
@@ -91,7 +80,7 @@ class ReadinessBox(QFrame):
         checkpoint = str(config.checkpoint or "")
         if checkpoint.startswith("@"):
             text = f"{checkpoint} has to finish first; it is judged when its turn comes"
-            self._show((ReadyLine("caution", "planner", text, "if it is not ready, the job fails and says why"),))
+            self._show((Line("caution", "planner", text, "if it is not ready, the job fails and says why"),))
             return
         self._title.setText("Ready to be fine-tuned?  looking…")
         self._timer.start()
@@ -121,13 +110,13 @@ class ReadinessBox(QFrame):
         said = bytes(self._process.readAllStandardOutput().data()).decode(errors="replace").strip()
         wrong = bytes(self._process.readAllStandardError().data()).decode(errors="replace").strip()
         try:
-            lines = tuple(ReadyLine(**line) for line in json.loads(said.splitlines()[-1]))
+            lines = tuple(Line(**line) for line in json.loads(said.splitlines()[-1]))
         except (ValueError, TypeError, IndexError):
             first = next((line for line in wrong.splitlines() if line.strip()), "it said nothing")
-            lines = (ReadyLine("bad", "readiness", f"could not be judged: {first}", "refine-dp readiness says more"),)
+            lines = (Line("bad", "readiness", f"could not be judged: {first}", "refine-dp readiness says more"),)
         self._show(lines)
 
-    def _show(self, lines: tuple[ReadyLine, ...]) -> None:
+    def _show(self, lines: tuple[Line, ...]) -> None:
         self.lines, self._judged = lines, self._words()
         self._title.setText("Ready to be fine-tuned?")
         for one in self._labels:

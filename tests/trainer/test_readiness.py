@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import trainer.cli
+from core.checks import Line, is_ready
 from core.policy.build import build_planner
 from core.policy.checkpoint import save_planner
 from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
@@ -18,7 +19,7 @@ from core.rl.finetune_config import DppoConfig
 from core.tasks.box_pickup import BoxPickup
 from trainer.jobs import evaluate
 from trainer.jobs.finetune import Config
-from trainer.readiness import Line, Measured, inspect, is_ready, measured_success, require_ready, success_line
+from trainer.readiness import Measured, inspect, measured_success, require_ready, success_line
 from trainer.runs import Run
 
 PLANNER = PlannerConfig(

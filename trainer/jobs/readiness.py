@@ -12,7 +12,6 @@ import tyro
 from trainer.jobs.finetune import Config as FinetuneConfig
 
 NOT_READY = 3
-MARKS = {"good": "✔", "caution": "●", "bad": "✘"}
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,13 @@ class Config:
 
 def main(config: Config) -> int:
     """Look and print."""
-    from trainer.readiness import inspect, is_ready
+    from core.checks import is_ready, printed
+    from trainer.readiness import inspect
     from trainer.typed_json import to_json
 
     lines = inspect(config.finetune)
     if config.json:
         print(json_module.dumps([to_json(line) for line in lines]))
     else:
-        for line in lines:
-            print(f"{MARKS[line.level]} {line.what}: {line.says}")
-            if line.remedy:
-                print(f"    {line.remedy}")
+        print("\n".join(printed(lines)))
     return 0 if is_ready(lines) else NOT_READY
