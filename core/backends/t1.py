@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +22,9 @@ from core.rigid import quat_from_rpy, quat_from_yaw, quat_mul, quat_rotate, yaw_
 from core.robot.agent.config import AgentConfig
 from core.robot.agent.process import DEADMAN_BEATS
 from core.robot.client import AgentClient, AgentError, AgentGoneError
+from core.robot.guard import RobotGuard
 from core.robot.heartbeats import BeatSocket
+from core.robot.ladder_evidence import BodyMode
 from core.robot.launch import RobotProcesses
 from core.robot.leg_odometry import LegOdometry
 from core.robot.realtime import ask_for_realtime
@@ -33,7 +35,6 @@ from core.t1.model import GRIPPER_MAX_OPENING_M, JOINT_NAMES, TOTAL_MASS_KG
 from core.tasks.scene import Scene
 from core.types import CONTROL_PERIOD_S, BodyState, JointTarget, WorldState
 
-Rung = Literal["upper_body", "custom"]
 CONNECT_S = 20.0
 ENGAGE_S = 40.0
 GRIPPER_SPEED_M_S = 0.15
@@ -50,7 +51,7 @@ class T1Backend:
         self,
         scene: Scene,
         agent: AgentConfig,
-        rung: Rung = "upper_body",
+        rung: BodyMode = "upper_body",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         mocap: MocapReceiver | None = None,
@@ -61,7 +62,8 @@ class T1Backend:
         """
         ask_for_realtime()  # late targets stop the robot
         self.rate = Rate(CONTROL_PERIOD_S, now, sleep)
-        self.rung: Rung = rung
+        self.rung: str = "shadow" if agent.hang == "shadow" else rung
+        "state of the agent in which targets are taken"
         self.engaged = False
         self._scene, self._now = scene, now
         self.sight = Sight(mocap, [item.name for item in scene.free_objects], now, sleep) if mocap is not None else None
@@ -70,6 +72,8 @@ class T1Backend:
             self._processes = RobotProcesses(agent)
             self._processes.wait_for("connected", timeout_s=CONNECT_S)
             self._urgent = self._processes.new_client()
+            self.guard = RobotGuard(self._processes.new_client(), rung)
+            "ladder and pre-flight check"
         except (RuntimeError, TimeoutError) as error:
             self.close()
             raise ConnectionError(f"the robot is not there: {error}") from None
@@ -82,6 +86,7 @@ class T1Backend:
         self._gripper = torch.full((1, 2), GRIPPER_MAX_OPENING_M)
         self._initial = default_initial_state(scene, 1)
         self._objects: dict[str, BodyState] = self._initial.objects
+        self._note: dict[str, Any] | None = None
         self._yaw_offset = 0.0
         self._since_s = 0.0
         self._last_s = float(self._report["taken_s"])
@@ -132,7 +137,11 @@ class T1Backend:
                 gripper=target.gripper_opening[0].tolist(),
                 velocity=velocity,
                 damping=bool(target.damping[0]),
+                note=self._note,
             )
+            self._note = None
+            if self.rung == "shadow":
+                target = replace(target, gripper_opening=self._gripper)  # nothing was sent: they do not move
             reach = GRIPPER_SPEED_M_S * CONTROL_PERIOD_S
             self._gripper = self._gripper + (target.gripper_opening - self._gripper).clamp(-reach, reach)
         self.rate.wait()
@@ -195,6 +204,7 @@ class T1Backend:
             self._beats.send(self._deadman, who="window", bye=True)
             self._beats.close()
             self._urgent.close()
+            self.guard.close()
         processes.close()
 
     # ------------------------------------------------------------------ a person's wishes
@@ -203,7 +213,11 @@ class T1Backend:
         """Stand up and take the robot over by the chosen rung. Raises RuntimeError with the reason against it."""
         self._look()
         try:
-            if self._client.ask("state", sensors=False)["state"] == "connected":
+            self.guard.check()  # before the robot stands up
+            if self.rung == "shadow":
+                self._client.ask("shadow", mode=self.guard.mode)
+                self._wait_for("shadow")
+            elif self._client.ask("state", sensors=False)["state"] == "connected":
                 self._client.ask("prepare")
                 self._wait_for("prepare", tell=tell)
             if self._client.ask("state", sensors=False)["state"] != self.rung:
@@ -227,7 +241,7 @@ class T1Backend:
         """Give the robot back to its firmware: it stands."""
         self.engaged = False
         with contextlib.suppress(AgentError, AgentGoneError, TimeoutError):
-            if self._client.ask("state", sensors=False)["state"] in ("upper_body", "custom"):
+            if self._client.ask("state", sensors=False)["state"] in ("upper_body", "custom", "shadow"):
                 self._client.ask("leave")
                 self._wait_for("connected", "prepare")
 
@@ -248,6 +262,15 @@ class T1Backend:
             return words["stop_words"] if words["stop"] else ""
         except (AgentError, AgentGoneError) as error:
             return str(error)
+
+    def note(self, hand_error_m: float | None, interventions: int = 0, breach: str = "") -> None:
+        """What the loop measured, for the evidence; travels with the next targets."""
+        before = self._note or {"interventions": 0, "breach": ""}
+        self._note = {
+            "hand_error_m": hand_error_m,
+            "interventions": before["interventions"] + interventions,
+            "breach": before["breach"] or breach,
+        }
 
     def beat(self, owner_age_s: float) -> None:
         """The window lives, and was last busy this long ago."""

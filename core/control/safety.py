@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from core.control.hardware_speeds import HardwareSpeeds
 from core.rigid import quat_from_rotvec, quat_inv, quat_mul, quat_normalize, quat_rotate_inv, quat_to_rotvec
 from core.t1.model import GRIPPER_MAX_OPENING_M
 from core.types import PLANNER_HZ, Command, WorldState, check_finite_command
@@ -25,6 +26,8 @@ KINDS = (
 
 Interventions = dict[str, Tensor]
 """kind -> (N,) bool: where this call intervened."""
+
+DEFAULT_SPEEDS = HardwareSpeeds()
 
 _SLACK = 1e-5
 """Relative rounding that is no intervention."""
@@ -76,17 +79,17 @@ class SafetyLimits:
         return cls()
 
     @classmethod
-    def hardware(cls) -> "SafetyLimits":
-        """The real robot (paper, section V: walking clamped to 0.2 m/s, hands to 0.05 m/s)."""
+    def hardware(cls, speeds: HardwareSpeeds = DEFAULT_SPEEDS) -> "SafetyLimits":
+        """The real robot (paper, section V: walking clamped to 0.2 m/s, hands to 0.05 m/s), unless loosened."""
         return replace(
             cls(),
-            speed_x_m_s=0.2,
-            speed_y_m_s=0.2,
-            speed_m_s=0.2,
+            speed_x_m_s=speeds.walk_m_s,
+            speed_y_m_s=min(speeds.walk_m_s, cls.speed_y_m_s),
+            speed_m_s=speeds.walk_m_s,
             turn_rad_s=0.4,
             acceleration_m_s2=0.5,
             turn_acceleration_rad_s2=1.0,
-            hand_speed_m_s=0.05,
+            hand_speed_m_s=speeds.hand_m_s,
             hand_turn_rad_s=0.5,
         )
 

@@ -132,7 +132,7 @@ def run(told: Instructions) -> None:
     log = SafetyLog(told.config.log_path, "dead-man")
     log.add("deadman_began", pid=os.getpid(), priority=ask_for_realtime() if told.config.realtime else "ordinary")
     beats = BeatSocket(told.folder / DEADMAN_BEATS, told.key)
-    link = SdkLink(told.config.domain, told.config.interface)
+    link = SdkLink(told.config.domain, told.config.interface, listens_only=told.config.hang == "shadow")
     agent_path = told.folder / AGENT_BEATS
     print("ready", flush=True)
     while True:  # it guards only once it could stop the robot

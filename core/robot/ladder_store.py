@@ -65,6 +65,11 @@ class LadderStore:
             kept = [record for record in records if record.id != evidence.id]
             self._write([*kept, evidence][-MAX_RECORDS:])
 
+    def drop(self, identity: str) -> None:
+        """Forget a session in which nothing happened. Raises OSError, LadderError."""
+        with self._locked():
+            self._write([record for record in self.read() if record.id != identity])
+
     def _parse(self, text: str) -> tuple[Evidence, ...]:
         try:
             data = json.loads(text, parse_constant=_refuse_constant)

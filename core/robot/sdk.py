@@ -17,7 +17,7 @@ import psutil
 
 from core.robot.tick_clock import TickClock
 from core.robot.view import Frame, LowStateView, RobotView
-from core.robot.wire import Api, Code
+from core.robot.wire import ASKING, Api, Code
 from core.t1.model import NUM_JOINTS
 
 CHANNELS = ("main", "stop", "move", "gripper")
@@ -54,8 +54,12 @@ def check_interface(name: str) -> str:
 class SdkLink:
     """One connection of this process to a robot. Making it does not wait; `connect` does."""
 
-    def __init__(self, domain: int, interface: str, low_commands: bool = True) -> None:
-        """low_commands: also make the writer of low-level commands. Raises ConnectError, ImportError."""
+    def __init__(self, domain: int, interface: str, listens_only: bool = False) -> None:
+        """listens_only: there is no writer of low-level commands, and every call but the asking ones is refused.
+
+        Raises ConnectError, ImportError.
+        """
+        self._listens_only = listens_only
         self.view = RobotView()
         self._ticks = TickClock()
         self.address = check_interface(interface)
@@ -79,7 +83,7 @@ class SdkLink:
         self._command.resize_motor_cmd(NUM_JOINTS)
         self._motors = [self._command.motor_cmd_at(i) for i in range(NUM_JOINTS)]
         self._write_lock = threading.Lock()
-        if low_commands:
+        if not listens_only:
             self._publisher = sdk.B1LowCmdPublisher()
             self._publisher.InitChannel()
 
@@ -100,12 +104,20 @@ class SdkLink:
             )
         if not self.view.low.finite():
             raise ConnectError("the robot's state holds NaN; do not drive it")
-        info = self._clients["main"].GetRobotInfo()
+        return self.info()
+
+    def info(self) -> dict[str, str]:
+        """See `Link`."""
+        try:
+            info = self._clients["main"].GetRobotInfo()
+        except RuntimeError:  # the SDK's word for a call that was not answered
+            return {}
         return {"serial_number": info.serial_number, "model": info.model, "version": info.version, "name": info.name}
 
     def write(self, frame: Frame) -> None:
         """Send a frame of 29 joints, SERIAL."""
-        assert self._publisher is not None, "this link was made without low_commands"
+        if self._publisher is None:
+            raise RuntimeError("this link only listens: it has no writer of low-level commands")
         with self._write_lock:
             values = zip(self._motors, *(part.tolist() for part in (frame.q, frame.kp, frame.kd, frame.tau)))
             for motor, q, kp, kd, tau in values:
@@ -114,11 +126,15 @@ class SdkLink:
 
     def call(self, api: int, body: dict[str, Any], channel: str = "main") -> Code:
         """See `Link`."""
+        if self._listens_only and api not in ASKING:
+            return Code.REFUSED
         code = self._clients[channel].SendApiRequest(self._api(api), json.dumps(body) if body else "")
         return Code(code) if code in set(Code) else Code.INTERNAL
 
     def fire(self, api: int, body: dict[str, Any], channel: str = "main") -> None:
         """See `Link`."""
+        if self._listens_only and api not in ASKING:
+            return
         self._clients[channel].SendApiRequestFireAndForget(self._api(api), json.dumps(body) if body else "")
 
     def close(self) -> None:

@@ -82,6 +82,10 @@ class Link(Protocol):
         """A call without an answer: well under 1 ms with a robot, up to 1 s without."""
         ...
 
+    def info(self) -> dict[str, str]:
+        """Who the robot says that it is; empty when it does not answer. Blocks like `call`."""
+        ...
+
     def close(self) -> None:
         """Leave the network."""
         ...

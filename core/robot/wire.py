@@ -38,6 +38,11 @@ class Mode(IntEnum):
     SOCCER = 4
 
 
+def mode_name(mode: int) -> str:
+    """As people read it."""
+    return Mode(mode).name.lower() if mode in set(Mode) else str(mode)
+
+
 class BodyControl(IntEnum):
     """What moves the body, as `rt/robot_states` says beside the mode."""
 
@@ -78,6 +83,12 @@ class Api(IntEnum):
     ROTATE_HEAD_WITH_TIME = 2043
     GET_HANDS = 2045
     GET_ROBOT_MODEL = 2046
+
+
+ASKING = frozenset(
+    (Api.GET_MODE, Api.GET_STATUS, Api.GET_ROBOT_INFO, Api.GET_HANDS, Api.GET_ROBOT_MODEL)
+)  # fmt: skip
+"""Calls that change nothing."""
 
 
 class Code(IntEnum):

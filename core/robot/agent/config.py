@@ -1,6 +1,10 @@
 """Settings of the hardware agent."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+from core.control.hardware_speeds import HAND_M_S, WALK_M_S, HardwareSpeeds
+from core.robot.ladder_evidence import Hang
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,30 @@ class AgentConfig:
     "safety log (JSON lines); '' for none"
     realtime: bool = True
     "ask for real-time priority"
+    hang: Hang = "gantry"
+    "shadow: nothing is sent; gantry: the robot hangs in it; free: it stands on its own"
+    ladder: Literal["real", "every"] = "real"
+    "which robots must have climbed the ladder: real ones (always), or simulated ones too"
+    ladder_path: str = ""
+    "file of the ladder's evidence; '' for the one in the program's data folder"
+    walk_speed_m_s: float = WALK_M_S
+    "largest walking speed that is handed to the robot"
+    hand_speed_m_s: float = HAND_M_S
+    "largest hand speed, as the session's safety filter has it"
+    loosened_by: str = ""
+    "who allows more than the default speeds; written to the safety log"
+    software: str = ""
+    "version of the program, noted with the evidence"
+
+    @property
+    def speeds(self) -> HardwareSpeeds:
+        """Limits of speed, with who allows them."""
+        return HardwareSpeeds(self.walk_speed_m_s, self.hand_speed_m_s, self.loosened_by)
 
     def __post_init__(self) -> None:
+        if self.hang not in ("shadow", "gantry", "free") or self.ladder not in ("real", "every"):
+            raise ValueError(f"hang is shadow, gantry or free, ladder real or every; got {self.hang}, {self.ladder}")
+        _ = self.speeds  # raises when they are too large, or nobody stands for them
         for name, value in vars(self).items():
             if isinstance(value, float) and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value}")

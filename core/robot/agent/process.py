@@ -20,9 +20,10 @@ from core.robot.agent.core import Agent
 from core.robot.agent.log import SafetyLog
 from core.robot.agent.sequences import Sequences
 from core.robot.agent.server import Server
-from core.robot.agent.state import AgentState, RefusedError
+from core.robot.agent.state import DRIVING, AgentState, RefusedError
 from core.robot.agent.stop_key import watch_stop_key
 from core.robot.heartbeats import BEAT_PERIOD_S, BeatSocket
+from core.robot.ladder_evidence import Subject
 from core.robot.realtime import ask_for_realtime
 from core.robot.sdk import ConnectError, SdkLink
 from core.robot.wire import FRAME_PERIOD_S
@@ -66,7 +67,7 @@ class AgentProcess:
         self.log = SafetyLog(told.config.log_path)
         self.priority = ask_for_realtime() if told.config.realtime else "ordinary priority"
         self.log.add("agent", pid=os.getpid(), domain=told.config.domain, priority=self.priority)
-        self.link = SdkLink(told.config.domain, told.config.interface)
+        self.link = SdkLink(told.config.domain, told.config.interface, listens_only=told.config.hang == "shadow")
         self.agent = Agent(told.config, self.link, self.log)
         self.sequences = Sequences(self.agent, self.wait)
         self.ending = threading.Event()
@@ -123,20 +124,36 @@ class AgentProcess:
         self._asked_s = time.monotonic()
         match request["do"]:
             case "step":
+                if (note := request.get("note")) is not None:
+                    agent.usage.note(note.get("hand_error_m"), int(note.get("interventions", 0)))
+                    if note.get("breach"):
+                        agent.usage.breach(str(note["breach"]))
                 agent.target(
                     np.array(request["position"], float), np.array(request["gripper"], float),
                     np.array(request["velocity"], float), bool(request["damping"]),
                 )  # fmt: skip
                 return agent.report(sensors=True)
             case "state":
-                return agent.report(sensors=bool(request.get("sensors", True)))
+                return agent.report(sensors=bool(request.get("sensors", True))) | {"busy": self._busy.locked()}
             case "stop":
-                agent.stop.request(LEVELS[request["level"]], str(request.get("reason", "")), request.get("pressed_s"))
+                agent.press(LEVELS[request["level"]], str(request.get("reason", "")), request.get("pressed_s"))
                 return agent.report(sensors=False)
             case "log":
                 return {"entries": list(agent.log.entries)}
-            case "prepare" | "custom" | "upper_body" | "leave" | "clear" as name:
+            case "prepare" | "custom" | "upper_body" | "leave" | "clear" | "stop_test" as name:
                 return self._begin(name)
+            case "shadow":
+                return self._begin("shadow", mode=request.get("mode", "upper_body"))
+            case "subject":
+                return self._declare(Subject(**request["subject"]))
+            case "confirm":
+                agent.gate.confirm(request["what"], str(request.get("by", "")))
+                return agent.report(sensors=False)
+            case "preflight":
+                return agent.gate.report(request.get("mode", "upper_body"))
+            case "check":
+                agent.gate.check(request.get("mode", "upper_body"))
+                return agent.report(sensors=False)
             case "quit":
                 if self._busy.locked():  # a robot that just stands up must not keep the process
                     agent.stop.request(StopLevel.SOFT, "the session ends")
@@ -145,11 +162,25 @@ class AgentProcess:
                 return agent.report(sensors=False)
         raise ValueError(f"request {request['do']!r} is not known")
 
-    def _begin(self, name: str, wait: bool = False) -> dict[str, Any]:
+    def _declare(self, subject: Subject) -> dict[str, Any]:
+        """What will drive. While something drives it cannot become something else."""
+        agent = self.agent
+        if agent.state in DRIVING and subject != agent.gate.subject:
+            raise RefusedError(
+                f"{agent.gate.subject.title} drives the robot; to drive it by {subject.title}, pause first"
+            )
+        if subject != agent.gate.subject:
+            agent.log.add("subject", subject=subject.title, key=subject.key)
+        agent.gate.subject = subject
+        return agent.report(sensors=False)
+
+    def _begin(self, name: str, wait: bool = False, **values: Any) -> dict[str, Any]:
         """Start a sequence in a thread of its own (its progress is in the report), or run it now."""
         if not self._busy.acquire(timeout=2.0 if wait else 0.0):
             raise RefusedError(f"cannot {name} now: {self.agent.detail}")
-        thread = threading.Thread(target=self._run_sequence, args=(name,), name="sequence", daemon=True)
+        thread = threading.Thread(
+            target=self._run_sequence, args=(name,), kwargs=values, name="sequence", daemon=True
+        )  # fmt: skip
         thread.start()
         if wait or name == "clear":
             thread.join()
@@ -159,9 +190,9 @@ class AgentProcess:
         if self._busy.acquire(blocking=False):
             self._run_sequence(name)
 
-    def _run_sequence(self, name: str) -> None:
+    def _run_sequence(self, name: str, **values: Any) -> None:
         try:
-            getattr(self.sequences, name)()
+            getattr(self.sequences, name)(**values)
         except RefusedError as error:
             self.agent.log.add("refused", request=name, reason=str(error))
             self.agent.detail = f"refused: {error}"
@@ -169,7 +200,7 @@ class AgentProcess:
             self._busy.release()
 
     def _key_pressed(self, level: StopLevel, pressed_s: float) -> None:
-        self.agent.stop.request(level, "stop key", pressed_s)
+        self.agent.press(level, "stop key", pressed_s)
 
     def _key_lost(self, reason: str) -> None:
         self.agent.stop.request(StopLevel.SOFT, reason)
@@ -186,7 +217,7 @@ class AgentProcess:
         while not self.ending.is_set():
             agent.detail = f"connecting on {self.link.address}, domain {self._told.config.domain}"
             try:
-                agent.info = self.link.connect()
+                agent.meet(self.link.connect())
             except ConnectError as error:
                 agent.detail = str(error)
                 agent.log.add("no_robot", reason=str(error))
@@ -212,7 +243,7 @@ class AgentProcess:
             if message.get("robot_seen"):
                 self.agent.deadman.beat()
             if message.get("triggered"):
-                self.agent.stop.request(StopLevel(message["level"]), f"dead-man: {message['triggered']}")
+                self.agent.deadman_triggered(StopLevel(message["level"]), str(message["triggered"]))
 
 
 def main() -> int:

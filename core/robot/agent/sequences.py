@@ -8,13 +8,18 @@ from core.control.stop import StopLevel
 from core.robot.agent.core import Agent
 from core.robot.agent.state import AgentState, RefusedError
 from core.robot.agent.stream import ARMS_ONLY, WHOLE_BODY
+from core.robot.agent.usage import Session
 from core.robot.agent.watchdog import ready_to_move
 from core.robot.gains import PREPARE_KD, PREPARE_KP
-from core.robot.wire import Api, Code, Mode
+from core.robot.ladder_evidence import BodyMode, rung_of
+from core.robot.preflight import Confirmed
+from core.robot.wire import Api, Code, Mode, mode_name
 from core.t1.model import DEFAULT_JOINT_POS, KD, KP, NUM_JOINTS
 
 CONFIRM_S = 3.0
 """How long the robot may take to say that a mode was entered."""
+WATCHED_S = 2.0
+"""How long the states are looked at before they are judged, at most."""
 DEADMAN_S = 5.0
 """How long the dead-man may take to find the robot."""
 HOLD_S = 0.1
@@ -45,6 +50,8 @@ class Sequences:
         if agent.state not in (AgentState.CONNECTED, AgentState.UPPER_BODY, AgentState.CUSTOM):
             raise RefusedError(f"cannot prepare in state {agent.state}: clear the stop or connect anew")
         self._check_stop()
+        if agent.state == AgentState.CONNECTED:
+            self._pass_gate("upper_body", stop_tested=False)  # the rung of the mode that follows is judged there
         if agent.state == AgentState.UPPER_BODY:
             self._give_arms_back()
         agent.say("asking for prepare mode: the robot stands up")
@@ -58,6 +65,8 @@ class Sequences:
         """Whole body: hold the joints where they are, take the mode over, go to the controller's first pose."""
         agent, now = self._agent, self._agent.now
         self._ready(AgentState.PREPARE)
+        self._pass_gate("custom")
+        self._open_record("custom")
         agent.say("holding every joint where it is")
         agent.stream.begin(self._carrying(PREPARE_KP), PREPARE_KP, PREPARE_KD, WHOLE_BODY, now())
         try:
@@ -76,9 +85,11 @@ class Sequences:
         """The firmware balances; the arms become ours where they are, with growing gains, and take their first pose."""
         agent, now = self._agent, self._agent.now
         self._ready(AgentState.PREPARE)
+        self._pass_gate("upper_body")
         agent.say("asking for walking mode: the firmware keeps the balance")
         self._change_mode(Mode.WALKING)
         self._pause(agent.config.settle_s)
+        self._open_record("upper_body")
         zero = np.zeros(NUM_JOINTS)
         agent.stream.begin(agent.link.view.low.q, zero, zero, ARMS_ONLY, now())
         try:
@@ -101,10 +112,52 @@ class Sequences:
             raise
         agent.enter(AgentState.UPPER_BODY, "upper body: the arms follow the controller, the firmware balances")
 
+    def shadow(self, mode: BodyMode = "upper_body") -> None:
+        """The controller runs on what the robot measures; nothing is sent, whatever the robot does."""
+        agent, now = self._agent, self._agent.now
+        if not agent.shadow:
+            raise RefusedError("this session may send to the robot, it is no shadow: set it up with hang 'shadow'")
+        if agent.state != AgentState.CONNECTED:
+            raise RefusedError(f"a shadow begins in state connected, the agent is in {agent.state}")
+        self._check_stop()
+        self._pass_gate(mode)
+        self._open_record(mode)
+        joints = ARMS_ONLY if mode == "upper_body" else WHOLE_BODY
+        agent.stream.begin(agent.link.view.low.q, KP, KD, joints, now())
+        agent.enter(AgentState.SHADOW, "shadow: the controller runs, nothing is sent to the robot")
+
+    def stop_test(self) -> None:
+        """A hard stop on purpose: in the gantry from standing, on its own feet only of a robot that lies or hangs."""
+        agent = self._agent
+        if agent.shadow:
+            raise RefusedError("a shadow sends nothing: there is no stop to test")
+        if agent.state not in (AgentState.CONNECTED, AgentState.PREPARE):
+            raise RefusedError(f"a stop is tested before the robot is taken over, the agent is in {agent.state}: pause")
+        if agent.config.hang == "gantry":
+            self.prepare()
+        elif agent.link.view.mode != Mode.DAMPING:
+            raise RefusedError(
+                f"the robot is in mode {mode_name(agent.link.view.mode)} on its own feet: a stop test would make it "
+                "fall; hang it in the gantry (hang 'gantry'), or put it into damping by the remote first"
+            )
+        pressed_s = agent.now()
+        agent.say("testing the hard stop")
+        agent.stop.request(StopLevel.HARD, "stop test", pressed_s, by_person=True)
+        self._wait(lambda: bool(agent.stop.record.confirmed_s), CONFIRM_S)
+        record = agent.stop.record
+        if not record.confirmed_s:
+            raise RefusedError(f"the stop test failed: {record.words}")
+        self._wait(lambda: agent.gate.stop_test is not None, CONFIRM_S)
+        self.clear()
+        agent.say(f"stop test: the robot confirmed after {1e3 * (record.confirmed_s - pressed_s):.1f} ms")
+
     def leave(self) -> None:
         """Give the robot back: whole body to prepare, upper body to the firmware's walking mode."""
         agent = self._agent
-        if agent.state == AgentState.CUSTOM:
+        if agent.state == AgentState.SHADOW:
+            agent.stream.off()
+            agent.enter(AgentState.CONNECTED, "the shadow ended; nothing was sent")
+        elif agent.state == AgentState.CUSTOM:
             self.prepare()
         elif agent.state == AgentState.UPPER_BODY:
             self._give_arms_back()
@@ -131,6 +184,37 @@ class Sequences:
         why = ready_to_move(agent.config, agent.link.view, agent.now(), agent.deadman.age_s())
         if why:
             raise RefusedError(f"the robot must not be moved: {why}")
+
+    def _pass_gate(self, mode: BodyMode, stop_tested: bool = True) -> None:
+        """Ladder and pre-flight check, of the robot that answers now. Raises RefusedError."""
+        agent = self._agent
+        if agent.shadow and (agent.state != AgentState.CONNECTED or not stop_tested):
+            raise RefusedError("this session is a shadow: nothing is sent; set it up with hang 'gantry' to move")
+        self._wait(lambda: agent.gate.monitor.full, WATCHED_S)
+        info = agent.link.info()
+        if not info:
+            raise RefusedError("the robot does not answer who it is: restart its service, or the robot")
+        if info != agent.info:
+            was = agent.gate.robot.title
+            agent.meet(info)
+            raise RefusedError(f"another robot answers now: {agent.gate.robot.title}, it was {was}; look, then start")
+        agent.gate.check(mode, stop_tested)
+
+    def _open_record(self, mode: BodyMode) -> None:
+        """Nothing moves that leaves no trace. Raises RefusedError when the evidence cannot be written."""
+        agent = self._agent
+        gate, confirmed = agent.gate, agent.gate.confirmed
+        session = Session(
+            rung_of(agent.config.hang, mode), gate.robot, gate.subject,
+            confirmed.get("gantry", Confirmed()), confirmed.get("remote", Confirmed()),
+        )  # fmt: skip
+        try:
+            agent.usage.begin(session)
+        except OSError as error:
+            raise RefusedError(
+                f"the evidence of this session cannot be written ({error}): free space for {gate.store.path}"
+            ) from None
+        gate.running = agent.usage.identity
 
     def _carrying(self, kp: np.ndarray) -> np.ndarray:
         """Targets at the measured joints, off by what makes the springs carry the present load."""

@@ -13,6 +13,8 @@ class AgentState(StrEnum):
     "the robot answers; nothing is sent"
     PREPARE = "prepare"
     "the robot stands in its own prepare mode"
+    SHADOW = "shadow"
+    "the controller runs on what the robot measures; nothing is sent"
     UPPER_BODY = "upper_body"
     "the firmware balances; arms and velocity are ours"
     CUSTOM = "custom"
@@ -24,6 +26,8 @@ class AgentState(StrEnum):
 
 
 MOVING = (AgentState.UPPER_BODY, AgentState.CUSTOM)
+DRIVING = (*MOVING, AgentState.SHADOW)
+"""Targets are taken: followed, or in a shadow only looked at."""
 EXPECTED_MODE = {AgentState.UPPER_BODY: Mode.WALKING, AgentState.CUSTOM: Mode.CUSTOM}
 
 

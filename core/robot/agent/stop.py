@@ -12,6 +12,7 @@ from core.robot.wire import Api, Mode
 
 REPEAT_S = 0.05
 NOT_CONFIRMED = "NOT CONFIRMED: use the remote"
+SILENT = "nothing was sent, this session only watches: stop the robot with its remote"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class StopRecord:
     "the robot said that it is in damping"
     overdue: bool = False
     "not confirmed in time"
+    by_person: bool = False
+    "pressed by somebody, not found by a guard"
+    from_mode: int = Mode.UNKNOWN
+    "of the robot when it was latched"
+    silent: bool = False
+    "nothing was sent: the session is a shadow"
 
     @property
     def words(self) -> str:
@@ -38,6 +45,8 @@ class StopRecord:
             return ""
         name = "hard stop" if self.level == StopLevel.HARD else "soft stop"
         text = f"{name} ({self.reason})" if self.reason else name
+        if self.silent:
+            return f"{text}: {SILENT}"
         if self.level != StopLevel.HARD:
             return text
         if self.confirmed_s:
@@ -55,9 +64,13 @@ class AgentStop:
         confirm_s: float,
         wake: Callable[[], None],
         now: Callable[[], float] = time.monotonic,
+        silent: bool = False,
     ) -> None:
-        """wake: makes the stream send its next frame now."""
+        """wake: makes the stream send its next frame now. silent: latch, but send nothing."""
         self.record = StopRecord()
+        self.confirmed: Callable[[StopRecord], None] = lambda _: None
+        "told once of every hard stop that the robot confirmed"
+        self._silent = silent
         self._link, self._log, self._confirm_s, self._wake, self._now = link, log, confirm_s, wake, now
         self._lock = threading.Lock()
         self._hard = threading.Event()
@@ -70,14 +83,17 @@ class AgentStop:
         """What is latched."""
         return self.record.level
 
-    def request(self, level: StopLevel, reason: str, pressed_s: float | None = None) -> None:
+    def request(self, level: StopLevel, reason: str, pressed_s: float | None = None, by_person: bool = False) -> None:
         """Stop at least this far; pressed_s: when a person pressed, for the measurement."""
         now_s = self._now()
         with self._lock:
             if level <= self.record.level:
                 return
-            self.record = StopRecord(level, reason, pressed_s or now_s, now_s)
-        if level == StopLevel.HARD:
+            self.record = StopRecord(
+                level, reason, pressed_s or now_s, now_s, by_person=by_person, from_mode=self._link.view.mode,
+                silent=self._silent,
+            )  # fmt: skip
+        if level == StopLevel.HARD and not self._silent:
             self._hard.set()
             self._wake()
         self._log.add("stop", level=level.name.lower(), reason=reason)
@@ -91,7 +107,7 @@ class AgentStop:
         """Release the latch; why it cannot be, '' when it was."""
         with self._lock:
             record = self.record
-            if record.level == StopLevel.HARD and not record.confirmed_s:
+            if record.level == StopLevel.HARD and not record.confirmed_s and not record.silent:
                 return "the robot has not confirmed damping yet"
             self.record = StopRecord()
             self._hard.clear()
@@ -126,6 +142,7 @@ class AgentStop:
             record = self.record
             if record.confirmed_s:
                 self._log.add("stop_confirmed", ms=1e3 * (record.confirmed_s - record.pressed_s), mode=view.mode)
+                self.confirmed(record)
                 # cleared and asked for anew between two looks is another stop, which nobody confirmed yet
                 while self._hard.is_set() and self.record.confirmed_s and not self._closing.wait(REPEAT_S):
                     pass

@@ -6,7 +6,7 @@ from typing import Literal
 
 from core.robot.agent.config import AgentConfig
 from core.robot.view import RobotView
-from core.robot.wire import FallState, Mode
+from core.robot.wire import FallState, Mode, mode_name
 from core.t1.model import JOINT_NAMES, NUM_JOINTS
 
 Action = Literal["none", "hold", "soft", "hard", "let_go"]
@@ -45,7 +45,7 @@ def judge(config: AgentConfig, view: RobotView, watched: Watched) -> Finding:
     now_s, low = watched.now_s, view.low
     fresh_mode = view.mode_s > watched.entered_s + MODE_GRACE_S
     if fresh_mode and view.mode != watched.expected_mode:
-        return Finding("let_go", f"the robot went to mode {_mode_name(view.mode)}: somebody else changed it")
+        return Finding("let_go", f"the robot went to mode {mode_name(view.mode)}: somebody else changed it")
     if now_s - low.received_s > config.state_timeout_s:
         return Finding("hard", f"no state of the robot for {1e3 * config.state_timeout_s:.0f} ms")
     if low.joints != NUM_JOINTS or not low.finite():
@@ -70,6 +70,18 @@ def judge(config: AgentConfig, view: RobotView, watched: Watched) -> Finding:
     return OK
 
 
+def judge_shadow(config: AgentConfig, view: RobotView, now_s: float, target_age_s: float) -> Finding:
+    """What would be wrong if the robot were ours: noted, never acted on. The firmware has it, in whatever mode."""
+    low = view.low
+    if now_s - low.received_s > config.state_timeout_s:
+        return Finding("hard", f"no state of the robot for {1e3 * config.state_timeout_s:.0f} ms")
+    if low.joints != NUM_JOINTS or not low.finite():
+        return Finding("hard", "the robot's state is broken: NaN or another number of joints")
+    if target_age_s > config.target_timeout_s:
+        return Finding("hold", f"no joint targets for {1e3 * config.target_timeout_s:.0f} ms")
+    return OK
+
+
 def ready_to_move(config: AgentConfig, view: RobotView, now_s: float, deadman_age_s: float) -> str:
     """Why the robot must not be moved now, '' when it may."""
     low = view.low
@@ -86,10 +98,6 @@ def ready_to_move(config: AgentConfig, view: RobotView, now_s: float, deadman_ag
     if config.require_deadman and deadman_age_s > config.deadman_timeout_s:
         return "the dead-man process is not there"
     return ""
-
-
-def _mode_name(mode: int) -> str:
-    return Mode(mode).name.lower() if mode in set(Mode) else str(mode)
 
 
 def _age(seconds: float) -> str:

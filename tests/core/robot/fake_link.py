@@ -16,10 +16,12 @@ from core.robot.sim.faults import Faults
 from core.robot.sim.firmware import Firmware, FirmwareConfig
 from core.robot.sim.inspector import Inspector
 from core.robot.sim.no_gait import NoGait
-from core.robot.sim.service import Service
+from core.robot.sim.service import INFO, Service
 from core.robot.view import Frame, LowStateView, RobotView
 from core.robot.wire import MOTOR_COMMAND, Code, CommandType, LowCommand, Request, Sample
 from core.t1.model import NUM_JOINTS
+
+WALL_S = 1_800_000_000.0
 
 
 class FakeRobot:
@@ -27,7 +29,10 @@ class FakeRobot:
 
     def __init__(self) -> None:
         self.now_s = 100.0
-        self.view = RobotView()
+        self.view = RobotView(battery_percent=80.0)
+        self.says = {name: INFO[name] for name in ("serial_number", "model", "version", "name")}
+        "what the information service answers"
+        self.noise = np.random.default_rng(0)
         self.firmware = Firmware(NoGait(), FirmwareConfig(stand_up_s=0.1))
         self.firmware.mode_since_s = self.now_s
         self.inspector = Inspector()
@@ -46,8 +51,9 @@ class FakeRobot:
         """States of this moment, unless the robot is silent."""
         if self.faults.silent or self.faults.cut:
             return
+        gyro = 1e-4 * self.noise.standard_normal(3)  # a sensor that lives is never still
         self.low = replace(
-            self.low, received_s=self.now_s, taken_s=self.now_s, count=self.low.count + 1, q=self.q.copy()
+            self.low, received_s=self.now_s, taken_s=self.now_s, count=self.low.count + 1, q=self.q.copy(), gyro=gyro
         )
         self.view.low = self.low
         self.view.mode, self.view.mode_s = int(self.firmware.mode), self.now_s
@@ -76,6 +82,9 @@ class FakeRobot:
     def fire(self, api: int, body: dict[str, Any], channel: str = "main") -> None:
         self.call(api, body, channel)
 
+    def info(self) -> dict[str, str]:
+        return dict(self.says)
+
     def close(self) -> None:
         pass
 
@@ -87,10 +96,14 @@ class Rig:
         self.robot = FakeRobot()
         self.log = SafetyLog()
         settings = AgentConfig(stand_up_s=0.15, settle_s=0.05, ramp_s=0.2, realtime=False, **config)
-        self.agent = Agent(settings, self.robot, self.log, self.robot.now, start_threads=False)
+        self.agent = Agent(settings, self.robot, self.log, self.robot.now, False, self.wall)
+        self.agent.meet(self.robot.info())
         self.agent.enter(AgentState.CONNECTED)
         self.sequences = Sequences(self.agent, self.wait)
         self.deadman_lives = True
+
+    def wall(self) -> float:
+        return WALL_S + self.robot.now_s
 
     def tick(self, seconds: float = 0.002) -> None:
         """Time goes on by one frame (or by a stall of `seconds`)."""

@@ -33,6 +33,9 @@ class Robot:
             self.view.mode, self.view.mode_s = Mode.DAMPING, time.monotonic()
         self.asked.release()
 
+    def info(self) -> dict[str, str]:
+        return {}
+
     def close(self) -> None:
         pass
 
