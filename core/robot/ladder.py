@@ -147,6 +147,8 @@ def _judge(
     minutes = sum(r.driven_s for r in counted) / 60.0
     did = f"{below.rung.title}: {minutes:.1f} of {requirement.minutes:.0f} min without a breach"
     remedy = f"{requirement.how} ({max(requirement.minutes - minutes, 0.0):.1f} min more)"
+    if not below.open:  # first things first: what is missing lowest is said
+        return RungState(rung, False, below.says, below.remedy)
     if minutes < requirement.minutes:
         rejected = [(r, shown(r, requirement)) for r in recent if r not in counted]
         if rejected:
@@ -154,8 +156,6 @@ def _judge(
         elif any(r.rung >= below.rung for r in own):
             did += f"; older than {requirement.valid_days:.0f} days does not count"
         return RungState(rung, False, did, remedy)
-    if not below.open:
-        return RungState(rung, False, f"{below.rung.title} is locked: {below.says}", below.remedy)
     expires_s = _expiry(counted, requirement)
     if below.expires_s:
         expires_s = min(expires_s, below.expires_s)

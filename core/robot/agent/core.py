@@ -1,6 +1,5 @@
 """The agent put together: one tick of the 500 Hz loop, and what clients may ask for. Time and robot are injected."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from core.robot.agent.config import AgentConfig
 from core.robot.agent.gate import Gate
 from core.robot.agent.grippers import Grippers
 from core.robot.agent.log import SafetyLog
+from core.robot.agent.report import report_of, sensors_of
 from core.robot.agent.state import DRIVING, EXPECTED_MODE, MOVING, AgentState, RefusedError
 from core.robot.agent.stop import AgentStop, StopRecord
 from core.robot.agent.stream import ARMS_ONLY, WHOLE_BODY, Stream
@@ -23,7 +23,7 @@ from core.robot.heartbeats import Alive
 from core.robot.ladder_store import LadderStore
 from core.robot.view import Link
 from core.robot.wire import Api
-from core.t1.model import JOINT_NAMES, KD, KP, NUM_JOINTS
+from core.t1.model import KD, KP, NUM_JOINTS
 
 MOVE_PERIOD_S = 0.1
 GAIN_BLEND_S = 0.2
@@ -43,8 +43,8 @@ class Agent:
         self.shadow = config.hang == "shadow"
         "nothing is ever sent: the controller runs on what the robot measures"
         store = LadderStore(Path(config.ladder_path) if config.ladder_path else None)
-        self.gate = Gate(config, link, log, store, now, wall)
         self.usage = Usage(config, store, log, wall)
+        self.gate = Gate(config, link, log, store, now, wall, self.usage.pending)
         self.state = AgentState.DISCONNECTED
         self.detail = ""
         "what the agent is doing or why it stopped, for people"
@@ -268,40 +268,7 @@ class Agent:
 
     def report(self, sensors: bool) -> dict[str, Any]:
         """State for a client; with `sensors` also what the robot measures."""
-        view, record, now_s = self.link.view, self.stop.record, self.now()
-        report: dict[str, Any] = {
-            "state": self.state.value,
-            "detail": self.detail,
-            "stop": int(record.level),
-            "stop_words": record.words,
-            "stop_overdue": record.overdue,
-            "stop_times": [record.pressed_s, record.latched_s, record.asked_s, record.framed_s, record.confirmed_s],
-            "holding": self.finding.reason if self.finding.action == "hold" else "",
-            "mode": view.mode,
-            "state_age_s": now_s - view.low.received_s,
-            "deadman_age_s": self.deadman.age_s(),
-            "frames": self.frames_sent,
-            "late_frames": self.late_frames,
-            "limited_speed": self.stream.limited_speed,
-            "limited_position": self.stream.limited_position,
-            "limited_walk": self.limited_walk,
-            "shadow": self.shadow,
-            "grippers_refused": self.grippers.refused,
-            "log": self.log.path,
-            "log_failures": self.log.failures,
-            "pid": os.getpid(),
-            "battery_percent": view.battery_percent,
-            "info": self.info,
-        }
-        if sensors:
-            low = view.low
-            report |= {name: getattr(low, name).tolist() for name in ("q", "dq", "tau", "rpy", "gyro", "acc")}
-            report |= {"received_s": low.received_s, "taken_s": low.taken_s}
-            report |= {"odometry": list(view.odometry), "sent_q": self.stream.q.tolist()}
-            report["hottest_c"] = float(low.temperature_c.max())
-            report["hottest_joint"] = JOINT_NAMES[int(low.temperature_c.argmax())]
-            report["lost_states"] = view.lost_states
-        return report
+        return {**report_of(self), **(sensors_of(self) if sensors else {})}
 
     def close(self) -> None:
         """End the threads. The caller has left the moving states."""

@@ -5,7 +5,7 @@ No setting opens it for a real robot. A simulated one need not climb the ladder,
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from typing import Any, Literal, get_args
 
@@ -30,17 +30,16 @@ class Gate:
 
     def __init__(
         self, config: AgentConfig, link: Link, log: SafetyLog, store: LadderStore, now: Callable[[], float],
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] = time.time, pending: Collection[str] = (),
     ) -> None:  # fmt: skip
+        """pending: ids of this process's own sessions that are not written to the end."""
         self.config, self.link, self.log, self.store = config, link, log, store
         self.monitor = StateMonitor()
         self.robot = RobotId("")
         self.subject = Subject()
         self.confirmed: dict[str, Confirmed] = {}
         self.stop_test: StopTest | None = None
-        self.running = ""
-        "id of the session that is being measured: open, but not lost"
-        self._now, self._wall = now, wall
+        self._now, self._wall, self._pending = now, wall, pending
 
     @property
     def enforced(self) -> bool:
@@ -76,7 +75,7 @@ class Gate:
         """The ladder of this robot with these controllers. A file that cannot be believed opens nothing."""
         now_s = self._wall()
         try:
-            records = [record for record in self.store.read() if record.id != self.running]
+            records = [record for record in self.store.read() if record.id not in self._pending]
         except LadderError as error:
             states = climb((), self.robot, self.subject, now_s)
             return tuple(s if s.open else replace(s, says=str(error)) for s in states)

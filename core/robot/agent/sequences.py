@@ -214,7 +214,6 @@ class Sequences:
             raise RefusedError(
                 f"the evidence of this session cannot be written ({error}): free space for {gate.store.path}"
             ) from None
-        gate.running = agent.usage.identity
 
     def _carrying(self, kp: np.ndarray) -> np.ndarray:
         """Targets at the measured joints, off by what makes the springs carry the present load."""

@@ -42,19 +42,9 @@ class Usage:
         self._record: Evidence | None = None
         self._counts = ErrorCounts()
         self._last_s = math.nan
-        self._began_s = 0.0
         self.writers: list[threading.Thread] = []
-
-    @property
-    def running(self) -> bool:
-        """Whether a session is being measured."""
-        return self._record is not None
-
-    @property
-    def identity(self) -> str:
-        """Of the session that runs, '' for none: it is not finished, but not lost either."""
-        record = self._record
-        return record.id if record is not None else ""
+        self.pending: set[str] = set()
+        "ids of sessions that run or are being written: not finished in the file, but not lost either"
 
     def begin(self, session: Session) -> None:
         """Open the record. Raises OSError when it cannot be written: then nothing may move."""
@@ -68,6 +58,7 @@ class Usage:
             hand_speed_m_s=speeds.hand_m_s, loosened_by=speeds.loosened_by,
             title=f"{session.robot.title}; {session.subject.title}", software=self._config.software,
         )  # fmt: skip
+        self.pending.add(record.id)
         self._store.put(record)
         with self._lock:
             self._record, self._counts, self._last_s = record, ErrorCounts(), math.nan
@@ -148,6 +139,8 @@ class Usage:
         except (OSError, ValueError) as error:
             self._log.add("evidence_not_written", reason=str(error))
             return
+        finally:
+            self.pending.discard(record.id)
         self._log.add(
             "evidence", rung=Rung(record.rung).title, seconds=record.driven_s, stops=record.stops, breach=record.breach
         )
