@@ -27,6 +27,7 @@ from app.panels.browser import BrowserPanel
 from app.panels.cheat_sheet import CheatSheet
 from app.panels.live_plots import LivePlots
 from app.panels.log import LogPanel
+from app.panels.preflight import PreflightPanel
 from app.panels.recording import RecordingPanel
 from app.panels.session import SessionPanel
 from app.panels.status import StatusLine
@@ -41,7 +42,7 @@ from app.widgets.roles import label
 from app.widgets.stop_bar import StopBar
 from trainer.queue.desk import QueueDesk
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 ROBOT, TRAIN = 0, 1
 "Pages"
 DATA_SUFFIXES = (".hdf5", ".h5")
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
         self._robot_arrangement: QByteArray | None = None
         self.cheat_sheet = CheatSheet(state)
         self.vr = VrPanel(state)
+        self.preflight = PreflightPanel(state)
         self.log = LogPanel(state)
         self.problems = ProblemPresenter(self)
         self.docks: dict[str, QDockWidget] = {}
@@ -109,11 +111,12 @@ class MainWindow(QMainWindow):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._dock("Live plots", self.plots, Area.RightDockWidgetArea)
         bottom = [
-            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Keyboard", "VR"))
+            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Keyboard", "VR", "Pre-flight"))
             for title, widget in (
                 ("Data set", self.browser),
                 ("Keyboard", self.cheat_sheet),
                 ("VR", self.vr),
+                ("Pre-flight", self.preflight),
                 ("Log", self.log),
             )
         ]
@@ -224,6 +227,7 @@ class MainWindow(QMainWindow):
         state.session_changed.connect(self._on_session_changed)
         state.ticked.connect(self._on_ticked)
         self.session.robot_box.log_wanted.connect(self.show_safety_log)
+        self.preflight.wanted.connect(lambda: self.docks["Pre-flight"].raise_())
         state.problem_raised.connect(self.problems.show)
         state.replay_changed.connect(self._on_replay_changed)
         self.switch.chosen.connect(self.show_page)

@@ -43,6 +43,11 @@ SAFETY: tuple[Choice, ...] = (
     Choice("simulation", "Simulation", "Wide limits: walking 0.4 m/s."),
     Choice("hardware", "Hardware", "Limits of the real robot: walking 0.2 m/s, hands 0.05 m/s."),
 )
+HANGS: tuple[Choice, ...] = (
+    Choice("gantry", "hangs in the gantry", "The gantry carries the robot: arms first, then the whole body."),
+    Choice("shadow", "is only watched (shadow)", "The controllers run on what the robot measures; nothing is sent."),
+    Choice("free", "stands on its own", "Nothing catches the robot: only what was shown on the gantry may run."),
+)
 RUNTIMES: tuple[Choice, ...] = (
     Choice("torch", "torch", "Planners as they were trained; one that is still being trained is read anew."),
     Choice("onnx", "ONNX Runtime", "Planners written by refine-dp export; half the processor time."),

@@ -16,6 +16,7 @@ from app.robot_stop import RobotStopWatch
 from app.scene_pose import ScenePose, pose_of_telemetry
 from app.series import LiveSeries
 from app.theme import DARK, Theme
+from core.robot.preflight import refusal
 from core.tasks.scene import Scene
 from trainer.session.messages import (
     ClientMessage,
@@ -26,6 +27,9 @@ from trainer.session.messages import (
     Keys,
     Label,
     LogLine,
+    PreflightAction,
+    PreflightAsked,
+    PreflightChanged,
     Record,
     RecordAction,
     RecordingChanged,
@@ -75,6 +79,7 @@ class AppState(QObject):
     problem_raised = pyqtSignal(object)
     logged = pyqtSignal(str, str)
     theme_changed = pyqtSignal(object)
+    preflight_changed = pyqtSignal()
     replay_changed = pyqtSignal()
     "an episode was opened for replay, or replay was left"
 
@@ -101,6 +106,8 @@ class AppState(QObject):
         self.series = LiveSeries()
         self.theme: Theme = DARK
         self.replay: Replay | None = None
+        self.preflight: PreflightChanged | None = None
+        "of the robot, None before the first look"
         self.library = Library(self._lend_dataset, self._take_dataset_back)
         self.library.failed.connect(self.report)
         self.reruns = Reruns()
@@ -167,6 +174,7 @@ class AppState(QObject):
         if settings == self.settings:
             return
         self.settings = settings
+        self.preflight = None  # it was about other settings; the session looks again
         self._send(settings)
         self.session_changed.emit()
 
@@ -208,6 +216,9 @@ class AppState(QObject):
         self.leave_replay()
         self._ensure_client()
         if self.session == "engaging":
+            return
+        if why := self._closed_gate():
+            self.report(Problem("The robot is not started", why, "work the red lines off in the tab Pre-flight"))
             return
         if self.session == "paused":
             self._send(Control("resume"))
@@ -255,6 +266,17 @@ class AppState(QObject):
         self._stop_pressed_s = pressed_s
         self.stop_round_trip_ms = None
         self.session_changed.emit()
+
+    def ask_preflight(self, action: PreflightAction, by: str = "") -> None:
+        """Look again, confirm by name, or test the stop."""
+        self._send(PreflightAsked(action, by))
+
+    def _closed_gate(self) -> str:
+        """Why a robot must not be started, '' where nothing is known against it."""
+        waits = self.session in ("ready", "paused") and self.settings.backend.startswith("t1")
+        if self.preflight is None or not waits:
+            return ""
+        return refusal(self.preflight.lines)
 
     def record(self, action: RecordAction) -> None:
         """Steer the recorder."""
@@ -352,6 +374,9 @@ class AppState(QObject):
                 self.session_changed.emit()
             case StopChanged():
                 self._take_stop(event)
+            case PreflightChanged():
+                self.preflight = event
+                self.preflight_changed.emit()
             case EpisodeFinished():
                 self._take_episode(event)
             case RecordingChanged():

@@ -30,6 +30,7 @@ JOBS: dict[str, Job] = {
     "results": Job("trainer.jobs.results", "write docs/results.md from the numbers in assets/results"),
     "stop": Job("trainer.jobs.stop", "stop the robot: softly, or --hard"),
     "safety-log": Job("trainer.jobs.safety_log", "what the guards of a robot session did: stops, limits, watchdogs"),
+    "preflight": Job("trainer.jobs.preflight", "look at a robot before it moves: green and red, with what to do"),
     "t1-sim": Job("trainer.jobs.t1_sim", "a simulated robot that speaks the T1's network protocol, with faults"),
     "mocap": Job("trainer.jobs.mocap", "motion capture, live: every body with rate, noise and delay, and a check"),
     "sim-to-real": Job(

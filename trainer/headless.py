@@ -15,6 +15,8 @@ from trainer.session.messages import (
     EpisodeFinished,
     Hello,
     LogLine,
+    PreflightAsked,
+    PreflightChanged,
     RecordingChanged,
     SceneChanged,
     SessionError,
@@ -44,6 +46,10 @@ def settings(config: Config) -> Configure:
         checkpoint=str(config.checkpoint) if config.checkpoint is not None else None,
         runtime=config.runtime,
         hold_after=config.hold_after,
+        hang=config.hang,
+        practise=config.practise,
+        walk_limit_m_s=config.walk_limit_m_s,
+        hand_limit_m_s=config.hand_limit_m_s,
     )
 
 
@@ -54,6 +60,7 @@ class Narrator:
         self.successes = 0
         self.trials = 0
         self.broken = False
+        self.preflight: PreflightChanged | None = None
         self._write = write
         self._stage = ""
 
@@ -73,6 +80,8 @@ class Narrator:
                 self._write("loading controllers and the simulator")
             case LogLine():
                 self._write(event.text)
+            case PreflightChanged():
+                self.preflight = event
             case Hello() | SceneChanged() | StateChanged() | SettingsKept() | RecordingChanged():
                 pass
 
@@ -104,6 +113,18 @@ def describe_planner(stats: PlannerStats) -> str:
     )
 
 
+def ask_preflight(session: LiveSession, config: Config) -> None:
+    """What the options confirm and test before a robot is started."""
+    asked = [PreflightAsked("gantry", config.gantry)] if config.gantry else []
+    asked += [PreflightAsked("remote", config.remote)] if config.remote else []
+    asked += [PreflightAsked("stop_test", config.operator)] if config.stop_test else []
+    for message in asked:
+        session.receive(message)
+        session.tick()
+    while session.testing_stop:
+        session.tick()
+
+
 def run_headless(config: Config, stop_requested: Callable[[], bool]) -> int:
     """Run the episodes of a config. Returns 0 done, 1 broken, 130 stopped."""
     torch.set_num_threads(1)
@@ -112,6 +133,7 @@ def run_headless(config: Config, stop_requested: Callable[[], bool]) -> int:
     started_s = time.monotonic()
     session.receive(settings(config))
     session.tick()
+    ask_preflight(session, config)
     session.receive(Control("start"))
     while not stop_requested() and not session.finished and not narrator.broken:
         session.tick()

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QProcess, QProcessEnvironment, QTimer, pyqtSignal, pyqtSlot
-from PyQt6.QtWidgets import QCheckBox, QFrame, QLabel, QVBoxLayout
+from PyQt6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
 
 from app.theme import METRICS
-from app.widgets.roles import label, set_property
-from core.checks import MARKS, Line
+from app.widgets.check_lines import CheckLines
+from app.widgets.roles import label
+from core.checks import Line
 from trainer.command_line import options_of
 from trainer.queue.runner import environment
 
 WAIT_MS = 600
 "A form that is being typed in is not judged after every key"
 KILL_MS = 1000
-MOODS = {"good": "good", "caution": "warning", "bad": "danger"}
 
 
 class ReadinessBox(QFrame):
@@ -34,7 +34,7 @@ class ReadinessBox(QFrame):
         self._config: Any = None
         self._judged: list[str] | None = None
         self._asked: list[str] = []
-        self._labels: list[QLabel] = []
+        self._shown = CheckLines()
         self._title = label("Ready to be fine-tuned?", "section")
         self._process = QProcess(self)
         self._timer = QTimer(self)
@@ -50,6 +50,7 @@ class ReadinessBox(QFrame):
         self._layout.setContentsMargins(METRICS.gap, METRICS.gap, METRICS.gap, METRICS.gap)
         self._layout.setSpacing(METRICS.tight)
         self._layout.addWidget(self._title)
+        self._layout.addWidget(self._shown)
         self.anyway.setObjectName("start_anyway")
         self.anyway.hide()
         self._layout.addWidget(self.anyway)
@@ -119,23 +120,9 @@ class ReadinessBox(QFrame):
     def _show(self, lines: tuple[Line, ...]) -> None:
         self.lines, self._judged = lines, self._words()
         self._title.setText("Ready to be fine-tuned?")
-        for one in self._labels:
-            self._layout.removeWidget(one)
-            one.deleteLater()
-        self._labels = []
-        for line in lines:
-            self._add(f"{MARKS[line.level]} {line.what}: {line.says}", MOODS[line.level], "")
-            if line.remedy:
-                self._add(f"→ {line.remedy}", "", "muted")
+        self._shown.show_lines(lines)
         bad = any(line.level == "bad" for line in lines)
         self.anyway.setVisible(bad)
         if not bad:
             self.anyway.setChecked(False)
         self.changed.emit()
-
-    def _add(self, text: str, mood: str, role: str) -> None:
-        one = label(text, role)
-        one.setWordWrap(True)
-        set_property(one, "state", mood)
-        self._layout.insertWidget(self._layout.count() - 1, one)
-        self._labels.append(one)

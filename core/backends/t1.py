@@ -72,7 +72,7 @@ class T1Backend:
             self._processes = RobotProcesses(agent)
             self._processes.wait_for("connected", timeout_s=CONNECT_S)
             self._urgent = self._processes.new_client()
-            self.guard = RobotGuard(self._processes.new_client(), rung)
+            self.guard = RobotGuard(self._processes.new_client(), rung, agent.hang != "shadow")
             "ladder and pre-flight check"
         except (RuntimeError, TimeoutError) as error:
             self.close()
@@ -217,7 +217,8 @@ class T1Backend:
             if self.rung == "shadow":
                 self._client.ask("shadow", mode=self.guard.mode)
                 self._wait_for("shadow")
-            elif self._client.ask("state", sensors=False)["state"] == "connected":
+                return
+            if self._client.ask("state", sensors=False)["state"] == "connected":
                 self._client.ask("prepare")
                 self._wait_for("prepare", tell=tell)
             if self._client.ask("state", sensors=False)["state"] != self.rung:
@@ -280,6 +281,8 @@ class T1Backend:
     def trouble(self) -> Trouble | None:
         """What the agent decided by itself, None while all is well."""
         report = self._report
+        if report["testing"]:
+            return None
         state, level = report["state"], StopLevel(report["stop"])
         if state == "taken_over":
             return Trouble(StopLevel.SOFT, report["detail"], lost=True)

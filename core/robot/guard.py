@@ -29,9 +29,11 @@ class RobotGuard:
     """One client of the agent, for one way of driving. Methods raise AgentError with the agent's reason."""
 
     def __init__(
-        self, client: AgentClient, mode: BodyMode, sleep: Callable[[float], None] = time.sleep
-    ) -> None:  # fmt: skip
+        self, client: AgentClient, mode: BodyMode, follows: bool = True, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """follows: false for a shadow."""
         self.mode: BodyMode = mode
+        self.follows = follows
         self._client, self._sleep = client, sleep
 
     def declare(self, subject: Subject) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.control.hardware_speeds import HAND_M_S, WALK_M_S
+from core.robot.ladder_evidence import Hang
 from core.tasks.catalogue import check_task_name
 
 
@@ -41,6 +43,21 @@ class Config:
     "network interface to the robot, with the DDS domain after a colon where it is not 0: eth0, 127.0.0.1:123"
     mocap: str = ""
     "motion capture of a t1 backend: natnet:HOST[:PORT] or vicon:HOST[,trunk=NAME,box=NAME,up=y]; '' for none"
+
+    hang: Hang = "gantry"
+    "for t1 backends: shadow: nothing is sent; gantry: the robot hangs in it; free: it stands on its own feet"
+    practise: bool = False
+    "treat a simulated robot like a real one: it has to climb the ladder too"
+    gantry: str = ""
+    "for t1 backends: name of the person who confirms that the gantry holds the robot"
+    remote: str = ""
+    "for t1 backends: name of the person who has the remote control in the hand"
+    stop_test: bool = False
+    "for t1 backends: test the hard stop first: in the gantry the robot stands up and sinks"
+    walk_limit_m_s: float = WALK_M_S
+    "for t1 backends: largest walking speed; more than 0.2 needs --operator, is logged with it, and ends at 0.4"
+    hand_limit_m_s: float = HAND_M_S
+    "for t1 backends: largest hand speed; more than 0.05 needs --operator, is logged with it, and ends at 0.5"
 
     def __post_init__(self) -> None:
         check_task_name(self.task)

@@ -10,6 +10,7 @@ from core.control.stop import StopLevel
 from core.types import CONTROL_PERIOD_S
 from trainer.session.context import SessionContext
 from trainer.session.episodes import Episodes
+from trainer.session.ladder import Ladder
 from trainer.session.messages import (
     ClientMessage,
     Configure,
@@ -18,6 +19,7 @@ from trainer.session.messages import (
     Hello,
     Keys,
     Label,
+    PreflightAsked,
     Record,
     SessionError,
     SessionState,
@@ -58,11 +60,12 @@ class LiveSession:
     ) -> None:
         self._context = context = SessionContext(emit, now, sleep, make_input)
         self._episodes = Episodes(context)
-        self._handover = RobotHandover(context)
+        self._ladder = Ladder(context)
+        self._handover = RobotHandover(context, self._ladder)
         self._transport = Transport(context, self._episodes, self._handover)
         self._stops = Stops(context, self._transport)
         self._buttons = OperatorRequests(context, self._transport)
-        self._setup = Setup(context, self._episodes, PolicySeat(context.emit, now, make_link), load)
+        self._setup = Setup(context, self._episodes, PolicySeat(context.emit, now, make_link), load, self._ladder)
         self._inbox: queue.Queue[ClientMessage] = queue.Queue(MAX_QUEUED)
         self.stop = context.stop
         self.heartbeat = context.heartbeat
@@ -94,6 +97,11 @@ class LiveSession:
         return self._episodes.finished
 
     @property
+    def testing_stop(self) -> bool:
+        """Whether the hard stop is being tested."""
+        return self._ladder.testing
+
+    @property
     def ended(self) -> bool:
         """Whether quit was received."""
         return self._context.ending.is_set()
@@ -113,7 +121,7 @@ class LiveSession:
                 self._receive_keys(message)
             case Hello():
                 self.heartbeat.expect()
-            case Configure() | Control() | Record() | Label():
+            case Configure() | Control() | Record() | Label() | PreflightAsked():
                 self._queue(message)
             case _:
                 assert_never(message)
@@ -135,10 +143,13 @@ class LiveSession:
         match message:
             case Configure():
                 self._setup.configure(message)
+                self._ladder.forget()
             case Control():
                 self._transport.control(message)
             case Record():
                 self._transport.record(message)
+            case PreflightAsked():
+                self._ladder.act(message)
             case Label(text=text):
                 if self.world is not None:
                     self.world.recorder.label = text
@@ -166,6 +177,7 @@ class LiveSession:
         if not self._context.stepping or self.world is None:
             self._stops.confirm_at_rest()
             self._handover.watch_at_rest()
+            self._ladder.watch()
             self._wait_for_message()
             return
         try:

@@ -9,7 +9,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from core.checks import Line
+from core.control.hardware_speeds import HAND_M_S, WALK_M_S
 from core.policy.live_config import PlannerStats
+from core.robot.ladder_evidence import Hang
 from core.robot.status import RobotStatus
 from core.tasks.scene import Scene
 from core.teleop.xr_settings import VrSettings
@@ -91,6 +94,15 @@ class Configure:
     soft_stop_key: str = ""
     "for t1 backends: device of a pedal or button whose every key is a soft stop; '' for none"
 
+    hang: Hang = "gantry"
+    "for t1 backends: shadow: nothing is sent; gantry: the robot hangs in it; free: it stands on its own feet"
+    practise: bool = False
+    "treat a simulated robot (refine-dp t1-sim) like a real one: it has to climb the ladder too"
+    walk_limit_m_s: float = WALK_M_S
+    "for t1 backends: largest walking speed, up to 0.4; more than 0.2 needs the operator's name and is logged with it"
+    hand_limit_m_s: float = HAND_M_S
+    "for t1 backends: largest hand speed, up to 0.5; more than 0.05 needs the operator's name and is logged with it"
+
 
 SessionAction = Literal["start", "pause", "resume", "reset", "quit"]
 """start: begin an episode (from ready), pause and resume: freeze the simulation, reset: abandon the episode and put
@@ -143,6 +155,20 @@ class Keys:
     down: tuple[str, ...]
     time_s: float = 0.0
     "monotonic time of the client, for the log; the worker stamps arrival by its own clock"
+
+
+PreflightAction = Literal["look", "gantry", "remote", "stop_test"]
+"""look: tell the lines again; gantry, remote: a person confirms it; stop_test: test the hard stop (in the gantry the
+robot stands up and sinks)."""
+
+
+@dataclass(frozen=True)
+class PreflightAsked:
+    """What a person wants of the pre-flight check. Answered by `PreflightChanged`."""
+
+    action: PreflightAction
+    by: str = ""
+    "name of the person who confirms"
 
 
 @dataclass(frozen=True)
@@ -219,6 +245,31 @@ class StopChanged:
     state: StopState
     latency_ms: float
     "from the arrival of the message to the first joint targets that obey"
+
+
+@dataclass(frozen=True)
+class RungView:
+    """One rung of the ladder, for this robot with these controllers."""
+
+    title: str
+    open: bool
+    says: str
+    remedy: str = ""
+    expires_s: float = 0.0
+    "wall clock; 0 where nothing expires"
+
+
+@dataclass(frozen=True)
+class PreflightChanged:
+    """The pre-flight check says something else than before."""
+
+    lines: tuple[Line, ...]
+    rungs: tuple[RungView, ...] = ()
+    robot: str = ""
+    subject: str = ""
+    "what drives, by its digests"
+    enforced: bool = True
+    "whether the rungs must be open: false for a simulated robot that does not practise"
 
 
 @dataclass(frozen=True)
@@ -382,7 +433,7 @@ class Telemetry:
     "None unless the backend is a robot"
 
 
-ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | Heartbeat
+ClientMessage = Hello | Configure | Control | Stop | Record | Label | Keys | PreflightAsked | Heartbeat
 WorkerEvent = (
     Hello
     | SceneChanged
@@ -391,6 +442,7 @@ WorkerEvent = (
     | EpisodeFinished
     | RecordingChanged
     | StopChanged
+    | PreflightChanged
     | SessionError
     | LogLine
 )

@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from core.backends.base import Backend, LiveBackend
-from core.control.safety import PRESETS, SafetyLimits
+from core.control.hardware_speeds import HAND_M_S, WALK_M_S, HardwareSpeeds
+from core.control.safety import DEFAULT_SPEEDS, PRESETS, SafetyLimits
 from core.planners.base import SPEEDS, Source
+from core.robot.ladder_evidence import Hang
 from core.rollout import Controller
 from core.tasks.base import Task
 from core.teleop.keyboard import KeyboardDevice
 from core.teleop.mapper import Device, MapperConfig, OperatorSource, TeleopMapper
 from core.types import Command, JointTarget, WorldState
+from trainer.runs import software_version
 from trainer.safety_log import new_log
 from trainer.session.messages import Configure
 
@@ -41,11 +44,20 @@ class RobotSettings:
     "device of a hard-stop key or pedal, '' for none"
     soft_stop_key: str = ""
     "device of a soft-stop key or pedal, '' for none"
+    hang: Hang = "gantry"
+    "shadow, gantry or free"
+    practise: bool = False
+    "a simulated robot climbs the ladder too"
+    speeds: HardwareSpeeds = DEFAULT_SPEEDS
+    "how fast it may be asked to move"
 
     @classmethod
     def of(cls, config: Configure) -> "RobotSettings":
-        """Those of a session."""
-        return cls(config.robot, config.mocap, config.stop_key, config.soft_stop_key)
+        """Those of a session. Raises ValueError for speeds that nobody may have, or nobody stands for."""
+        return cls(
+            config.robot, config.mocap, config.stop_key, config.soft_stop_key, config.hang, config.practise,
+            robot_speeds(config),
+        )  # fmt: skip
 
 
 NO_ROBOT = RobotSettings()
@@ -81,7 +93,9 @@ def make_robot(name: str, task: Task, robot: RobotSettings) -> LiveBackend:
     interface, domain = robot_address(robot.address)
     agent = AgentConfig(
         domain=domain, interface=interface, log_path=str(new_log()), stop_key_device=robot.stop_key,
-        soft_stop_key_device=robot.soft_stop_key,
+        soft_stop_key_device=robot.soft_stop_key, hang=robot.hang, ladder="every" if robot.practise else "real",
+        walk_speed_m_s=robot.speeds.walk_m_s, hand_speed_m_s=robot.speeds.hand_m_s,
+        loosened_by=robot.speeds.loosened_by, software=software_version(),
     )  # fmt: skip
     scene = task.scene()
     bodies = (TRUNK, *(item.name for item in scene.free_objects))
@@ -107,6 +121,22 @@ def allowed_preset(backend: str, preset: str) -> str:
     return "hardware" if backend in ROBOTS else preset
 
 
+def robot_speeds(config: Configure) -> HardwareSpeeds:
+    """How fast a robot may be asked to move: the defaults, unless the operator says more with a name."""
+    loosened = config.walk_limit_m_s > WALK_M_S or config.hand_limit_m_s > HAND_M_S
+    return HardwareSpeeds(config.walk_limit_m_s, config.hand_limit_m_s, config.operator if loosened else "")
+
+
+def limits_of(config: Configure) -> SafetyLimits:
+    """The limits of a session's commands: of its preset; a robot always has those of hardware, or looser ones by name.
+
+    Raises ValueError.
+    """
+    if config.backend in ROBOTS:
+        return SafetyLimits.hardware(robot_speeds(config))
+    return safety_limits(config.safety)
+
+
 def check_backend_name(name: str) -> None:
     """Raise ValueError naming the known backends when `name` is none of them."""
     if name not in BACKENDS:
@@ -127,9 +157,13 @@ def make_source(
     keyboard: KeyboardDevice,
     now: Callable[[], float] = time.monotonic,
     use_vr: Callable[[], Device] | None = None,
+    limits: SafetyLimits | None = None,
 ) -> Source:
-    """A source within the limits of a preset; `now` is the clock of the operator. Raises ValueError naming all."""
-    limits = safety_limits(preset)
+    """A source within the limits of a preset; `now` is the clock of the operator. Raises ValueError naming all.
+
+    limits: what an operator may ask for, where that is not the preset's.
+    """
+    limits = limits or safety_limits(preset)
     match name:
         case "heuristic":
             return make_heuristic(task, preset)

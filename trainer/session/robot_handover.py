@@ -8,6 +8,7 @@ from core.backends.base import LiveBackend
 from core.control.stop import StopLevel
 from trainer.session.context import SessionContext
 from trainer.session.episodes import WORLD
+from trainer.session.ladder import Ladder
 from trainer.session.messages import LogLine, SessionError
 
 
@@ -41,8 +42,9 @@ class TakeOver:
 class RobotHandover:
     """Does nothing where the world is simulated."""
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: SessionContext, ladder: Ladder) -> None:
         self._context = context
+        self._ladder = ladder
         self._told: set[str] = set()
         self._take_over: TakeOver | None = None
 
@@ -50,11 +52,17 @@ class RobotHandover:
         """Go on with `then`: at once, or as soon as a real robot follows."""
         context = self._context
         robot = context.robot
-        if robot is None or robot.engaged:
+        if robot is None:
+            then()
+            return
+        if why := self._may_drive(robot):
+            self._refused(why)
+            return
+        if robot.engaged:
             then()
             return
         if self._take_over is None:
-            context.emit(LogLine("taking the robot over: it stands up"))
+            context.emit(LogLine("taking the robot over"))
             self._take_over = TakeOver(robot, then)
         self._take_over.unwanted = False
         context.enter("engaging")
@@ -107,6 +115,17 @@ class RobotHandover:
             context.enter("ready")
 
     # ------------------------------------------------------------------ details
+
+    def _may_drive(self, robot: LiveBackend) -> str:
+        """Why not, '' when it may: what drives is told to the robot's guards, which judge everything else.
+
+        A robot that something else drives already is given back first: the ladder is another one.
+        """
+        why = self._ladder.declare()
+        if why and robot.engaged:
+            self.give_back()
+            why = self._ladder.declare()
+        return why or self._ladder.refusal()
 
     def _follow(self, take_over: TakeOver, robot: LiveBackend) -> None:
         """Tell the steps; at the end the robot is ours, or it refused."""

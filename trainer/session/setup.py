@@ -7,6 +7,7 @@ from pathlib import Path
 from core.planners.base import Source
 from core.recording import dataset_spec
 from core.rl.header import CheckpointError
+from core.robot.ladder_evidence import Subject
 from core.rollout import Controller, EpisodeStart, SeededSource
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
@@ -16,9 +17,11 @@ from trainer.session import parts
 from trainer.session.changes import needs_another_recording, needs_another_source, needs_another_world
 from trainer.session.context import SessionContext
 from trainer.session.episodes import WORLD, Episodes
+from trainer.session.ladder import Ladder
 from trainer.session.messages import Configure, SceneChanged, SessionError, SettingsKept
 from trainer.session.policy import PolicySeat
 from trainer.session.recorder import RecordingTarget
+from trainer.session.subject import subject_of
 from trainer.session.world import World
 
 LoadController = Callable[[str, str, int], Controller]
@@ -27,8 +30,11 @@ LoadController = Callable[[str, str, int], Controller]
 class Setup:
     """Everything that settings build is built here."""
 
-    def __init__(self, context: SessionContext, episodes: Episodes, policy: PolicySeat, load: LoadController) -> None:
+    def __init__(
+        self, context: SessionContext, episodes: Episodes, policy: PolicySeat, load: LoadController, ladder: Ladder
+    ) -> None:
         self._context = context
+        self._ladder = ladder
         self._episodes = episodes
         self._policy = policy
         self._load = load
@@ -66,6 +72,8 @@ class Setup:
             # a missing checkpoint's message says what to do; other mistakes are in the settings
             remedy = "" if isinstance(error, CheckpointError) else "change the settings"
             context.emit(SessionError(f"cannot set up the session: {error}", remedy, traceback.format_exc()))
+            if config.backend in parts.ROBOTS:
+                self._ladder.failed(error)  # the page of the check says it too
             context.close_world()
             self._policy.keep()
             context.enter("unconfigured")
@@ -81,7 +89,7 @@ class Setup:
             self._controllers[key] = self._load(config.controller, config.backend, 1)
         task = make_task(config.task, 1)
         # the backend last: nothing after it refuses, so that no simulator and no robot is left behind
-        limits = parts.safety_limits(parts.allowed_preset(config.backend, config.safety))
+        limits = parts.limits_of(config)
         source = self._make_source(config, task)
         return World(
             task,
@@ -96,7 +104,15 @@ class Setup:
             context.stop,
             context.heartbeat.reason,
             context.now,
+            (lambda: self._subject(task)) if config.backend == "mujoco" else None,
         )
+
+    def _subject(self, task: Task) -> Subject:
+        """What drives now, for the evidence of the simulation; nothing that is known when its files are gone."""
+        try:
+            return subject_of(self._context.config, task)
+        except (ValueError, OSError):
+            return Subject()
 
     def _make_source(self, config: Configure, task: Task) -> Source:
         """The source of a config; the headset's process runs while it is the operator's."""
@@ -106,7 +122,9 @@ class Setup:
             return self._policy.player(config, task)
         use_vr = lambda: self._context.vr.use(config.vr, self._describe)  # noqa: E731  # only where it is asked for
         preset = parts.allowed_preset(config.backend, config.safety)
-        return parts.make_source(config.source, task, preset, self._context.keyboard, self._context.now, use_vr)
+        return parts.make_source(
+            config.source, task, preset, self._context.keyboard, self._context.now, use_vr, parts.limits_of(config)
+        )  # fmt: skip
 
     def _describe(self, start: EpisodeStart) -> TapeHeader:
         """For the file of an operator's raw samples."""
@@ -203,7 +221,7 @@ class Setup:
         world.notes.began(
             task=config.task, source=config.source, backend=config.backend, checkpoint=config.checkpoint or "",
             operator=config.operator, controller=config.controller, stop_key=config.stop_key,
-            soft_stop_key=config.soft_stop_key, software=software_version(),
+            soft_stop_key=config.soft_stop_key, software=software_version(), hang=config.hang,
         )  # fmt: skip
         preset = parts.allowed_preset(config.backend, config.safety)
         world.notes.limits_in_force(world.rollout.safety.limits, preset)
@@ -211,7 +229,7 @@ class Setup:
     def _replace_source(self, config: Configure, world: World) -> None:
         """Somebody else commands, in the middle of an episode too. Raises ValueError, OSError."""
         source = self._make_source(config, world.task)
-        limits = parts.safety_limits(parts.allowed_preset(config.backend, config.safety))
+        limits = parts.limits_of(config)
         rollout = world.rollout
         rollout.source, rollout.safety.limits = source, limits
         if bool(rollout.active[0]):

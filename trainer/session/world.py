@@ -6,9 +6,12 @@ from core.backends.base import Backend, LiveBackend
 from core.control.safety import SafetyFilter, SafetyLimits
 from core.control.stop import StopLatch
 from core.planners.base import Source
+from core.robot.ladder_evidence import Subject
+from core.robot.ladder_store import LadderStore
 from core.rollout import Controller, EpisodeEnd, Observer, Rollout
 from core.tasks.base import Task
 from core.tasks.scene import Scene
+from trainer.session.evidence import GuardedRobot, RobotEvidence, SimulationEvidence
 from trainer.session.messages import WorkerEvent
 from trainer.session.recorder import LiveRecorder
 from trainer.session.safety_notes import SafetyNotes
@@ -35,7 +38,9 @@ class World:
         stop: StopLatch,
         hold: Callable[[], str],
         now: Callable[[], float],
+        subject: Callable[[], Subject] | None = None,
     ) -> None:
+        """subject: what drives a simulation whose episodes count for the ladder, None where they do not."""
         self.task = task
         self.backend = backend
         self.robot = backend if isinstance(backend, LiveBackend) else None
@@ -47,7 +52,14 @@ class World:
         self.recorder = LiveRecorder(task, emit)
         self.notes = SafetyNotes(self.robot.status().log if self.robot is not None else "")
         self.controller = controller
-        watching = (self.tally, self.recorder, self.notes, *observers, _EndReporter(episode_ended))
+        self.simulated_evidence: SimulationEvidence | None = None
+        self._measures: tuple[Observer, ...] = ()
+        if isinstance(self.robot, GuardedRobot):
+            self._measures = (RobotEvidence(self.robot, follows=self.robot.guard.follows),)
+        elif subject is not None:
+            self.simulated_evidence = SimulationEvidence(subject, LadderStore())
+            self._measures = (self.simulated_evidence,)
+        watching = (self.tally, self.recorder, self.notes, *self._measures, *observers, _EndReporter(episode_ended))
         self.rollout = Rollout(
             task, backend, source, SafetyFilter(limits), controller, next_seed, watching, stop, hold, now
         )
@@ -56,6 +68,8 @@ class World:
         """Release the threads of recorder and log, and the simulator's."""
         self.recorder.close()
         self.notes.close()
+        if self.simulated_evidence is not None:
+            self.simulated_evidence.close()
         self.backend.close()
 
 

@@ -66,6 +66,10 @@ class Agent:
         self._move_due_s = float("-inf")
         self._moving = False
         self._obeyed = StopLevel.NONE
+        self.presses = 0
+        "stops that persons asked for"
+        self.testing = False
+        "the stop is being tested: what it does is no trouble"
         self.limited_walk = 0
         "targets whose velocity was shortened to the limit of hardware"
         log.add("limits", walk_m_s=config.walk_speed_m_s, hand_m_s=config.hand_speed_m_s,
@@ -139,6 +143,7 @@ class Agent:
 
     def press(self, level: StopLevel, reason: str, pressed_s: float | None = None) -> None:
         """A person stops the robot."""
+        self.presses += 1
         if level > self.stop.level:
             self.usage.stopped(level == StopLevel.HARD)
         self.stop.request(level, reason, pressed_s, by_person=True)

@@ -178,7 +178,8 @@ class AgentProcess:
         """Start a sequence in a thread of its own (its progress is in the report), or run it now."""
         if not self._busy.acquire(timeout=2.0 if wait else 0.0):
             raise RefusedError(f"cannot {name} now: {self.agent.detail}")
-        self.agent.detail = f"{name.replace('_', ' ')}: looking at the robot first"  # not what the last one said
+        if self.agent.detail.startswith("refused:"):
+            self.agent.detail = f"{name.replace('_', ' ')}: looking at the robot first"  # not what the last one said
         thread = threading.Thread(
             target=self._run_sequence, args=(name,), kwargs=values, name="sequence", daemon=True
         )  # fmt: skip

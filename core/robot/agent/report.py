@@ -29,6 +29,7 @@ def report_of(agent: "Agent") -> dict[str, Any]:
         "limited_position": stream.limited_position,
         "limited_walk": agent.limited_walk,
         "shadow": agent.shadow,
+        "testing": agent.testing,
         "grippers_refused": agent.grippers.refused,
         "log": agent.log.path,
         "log_failures": agent.log.failures,

@@ -140,15 +140,19 @@ class Sequences:
                 f"the robot is in mode {mode_name(agent.link.view.mode)} on its own feet: a stop test would make it "
                 "fall; hang it in the gantry (hang 'gantry'), or put it into damping by the remote first"
             )
-        pressed_s = agent.now()
         agent.say("testing the hard stop")
-        agent.stop.request(StopLevel.HARD, "stop test", pressed_s, by_person=True)
-        self._wait(lambda: bool(agent.stop.record.confirmed_s), CONFIRM_S)
-        record = agent.stop.record
-        if not record.confirmed_s:
-            raise RefusedError(f"the stop test failed: {record.words}")
-        self._wait(lambda: agent.gate.stop_test is not None, CONFIRM_S)
-        self.clear()
+        agent.testing, presses = True, agent.presses
+        try:
+            pressed_s = agent.now()
+            agent.stop.request(StopLevel.HARD, "stop test", pressed_s, by_person=True)
+            self._wait(lambda: bool(agent.stop.record.confirmed_s), CONFIRM_S)
+            record = agent.stop.record
+            self._require(bool(record.confirmed_s), f"the stop test failed: {record.words}")
+            self._wait(lambda: agent.gate.stop_test is not None, CONFIRM_S)
+            self._require(agent.presses == presses, "somebody pressed a stop during the test: it stays")
+            self.clear()
+        finally:
+            agent.testing = False
         agent.say(f"stop test: the robot confirmed after {1e3 * (record.confirmed_s - pressed_s):.1f} ms")
 
     def leave(self) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from core.robot.sim.firmware import FALLEN_UP_Z, Balance, Firmware, FirmwareConf
 from core.robot.sim.inspector import Inspector
 from core.robot.sim.service import Service
 from core.robot.sim.start import SimStart
-from core.robot.wire import CallMode, FallState, Mode
+from core.robot.wire import Api, CallMode, FallState, Mode
 from core.t1.model import joint_index
 
 STATES_EVERY, SLOW_EVERY = 10, 250
@@ -70,6 +70,10 @@ class SimRobot:
         self._late: deque[tuple[float, str, wire.Code, str]] = deque()
         self._away_until_s: float | None = None
         self._told: set[str] = set()
+        self.commands = 0
+        "low-level frames that arrived, whoever sent them"
+        self.calls: Counter[str] = Counter()
+        "calls that arrived, by name"
         self.modes: deque[tuple[float, int, str]] = deque(maxlen=1000)
         "(monotonic time, mode, who asked) of every change"
         self.limp_s: float | None = None
@@ -146,6 +150,8 @@ class SimRobot:
             "fallen": self._fall_state() == FallState.FALLEN,
             "caught": body.caught,
             "frames": self._frames,
+            "commands": self.commands,
+            "calls": dict(self.calls),
         }
 
     # ------------------------------------------------------------------ the loop
@@ -170,6 +176,7 @@ class SimRobot:
         if self._bus is None:
             return
         samples, requests = self._bus.take_commands(), self._bus.take_requests()
+        self.commands += len(samples)
         if self.faults.cut:
             return
         for request in requests:
@@ -193,6 +200,7 @@ class SimRobot:
         except ValueError as error:
             self.inspector.report("not_a_request", str(error), now_s)
             return
+        self.calls[Api(request.api).name if request.api in set(Api) else str(request.api)] += 1
         mode = self.firmware.mode
         code, body = self.service.answer(request, now_s, self.body.q)
         if self.firmware.mode != mode:
