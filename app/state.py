@@ -273,7 +273,7 @@ class AppState(QObject):
 
     def _closed_gate(self) -> str:
         """Why a robot must not be started, '' where nothing is known against it."""
-        waits = self.session in ("ready", "paused") and self.settings.backend.startswith("t1")
+        waits = self.session in ("ready", "paused") and self.has_robot
         if self.preflight is None or not waits:
             return ""
         return refusal(self.preflight.lines)

@@ -22,6 +22,8 @@ from core.robot.preflight import Confirmed, Facts, StopTest, inspect, refusal
 from core.robot.view import Link
 from core.robot.wire import Api, Code
 
+WATCHED_S = 2.0
+"""How long a robot is looked at before it is judged, at most."""
 What = Literal["gantry", "remote"]
 
 
@@ -54,6 +56,11 @@ class Gate:
             self.stop_test = None
             self.log.add("another_robot", was=self.robot.title, now=robot.title)
         self.robot = robot
+
+    @property
+    def seen(self) -> bool:
+        """Whether the robot was looked at for long enough to judge it; its battery speaks twice a second."""
+        return self.monitor.full and not math.isnan(self.link.view.battery_percent)
 
     def confirm(self, what: str, by: str) -> None:
         """A person vouches for what cannot be measured. Raises RefusedError without a name."""

@@ -17,6 +17,7 @@ from core.clock import Rate
 from core.control.stop import StopLevel
 from core.robot.agent.config import AgentConfig
 from core.robot.agent.core import Agent
+from core.robot.agent.gate import WATCHED_S
 from core.robot.agent.log import SafetyLog
 from core.robot.agent.sequences import Sequences
 from core.robot.agent.server import Server
@@ -152,6 +153,7 @@ class AgentProcess:
             case "preflight":
                 return agent.gate.report(request.get("mode", "upper_body"))
             case "check":
+                self.wait(lambda: agent.gate.seen, WATCHED_S)
                 agent.gate.check(request.get("mode", "upper_body"))
                 return agent.report(sensors=False)
             case "quit":

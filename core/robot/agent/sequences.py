@@ -6,6 +6,7 @@ import numpy as np
 
 from core.control.stop import StopLevel
 from core.robot.agent.core import Agent
+from core.robot.agent.gate import WATCHED_S
 from core.robot.agent.state import AgentState, RefusedError
 from core.robot.agent.stream import ARMS_ONLY, WHOLE_BODY
 from core.robot.agent.usage import Session
@@ -18,8 +19,6 @@ from core.t1.model import DEFAULT_JOINT_POS, KD, KP, NUM_JOINTS
 
 CONFIRM_S = 3.0
 """How long the robot may take to say that a mode was entered."""
-WATCHED_S = 2.0
-"""How long the states are looked at before they are judged, at most."""
 DEADMAN_S = 5.0
 """How long the dead-man may take to find the robot."""
 HOLD_S = 0.1
@@ -194,7 +193,7 @@ class Sequences:
         agent = self._agent
         if agent.shadow and (agent.state != AgentState.CONNECTED or not stop_tested):
             raise RefusedError("this session is a shadow: nothing is sent; set it up with hang 'gantry' to move")
-        self._wait(lambda: agent.gate.monitor.full, WATCHED_S)
+        self._wait(lambda: agent.gate.seen, WATCHED_S)
         info = agent.link.info()
         if not info:
             raise RefusedError("the robot does not answer who it is: restart its service, or the robot")

@@ -4,65 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_t1 import Clock, FakeT1
+from robot_desk import Desk
 
 from core.backends.base import LiveBackend, Trouble
 from core.backends.fake import FakeBackend
 from core.control.stop import StopLevel
 from core.types import CONTROL_PERIOD_S
-from trainer.session import parts
-from trainer.session.live import LiveSession
 from trainer.session.messages import (
-    Configure,
     Control,
     Heartbeat,
-    Hello,
     LogLine,
-    SessionError,
     Stop,
-    WorkerEvent,
 )
-from trainer.session.parts import PoseHolder, allowed_preset, make_backend, robot_address
-
-
-class Desk:
-    """A session with a fake robot."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, log: str = "") -> None:
-        clock = Clock()
-        self.clock = clock
-        self.robots: list[FakeT1] = []
-
-        def make(name, task, robot):
-            self.robots.append(FakeT1(task.scene(), clock))
-            self.robots[-1].log = log
-            return self.robots[-1]
-
-        monkeypatch.setattr(parts, "make_backend", make)
-        self.events: list[WorkerEvent] = []
-        self.session = LiveSession(self.events.append, load=lambda *_: PoseHolder(), now=clock.now, sleep=clock.sleep)
-        self.session.receive(Hello("client"))
-        self.session.receive(Configure(backend="t1", robot="lo:123"))
-        self.session.tick()
-
-    @property
-    def robot(self) -> FakeT1:
-        return self.robots[-1]
-
-    def run(self, action: str = "start") -> None:
-        self.session.receive(Control(action))
-        self.ticks(1)
-        while self.session.state == "engaging":
-            self.ticks(1)
-        self.ticks(2)
-
-    def ticks(self, count: int) -> None:
-        for _ in range(count):
-            self.session.receive(Heartbeat())
-            self.session.tick()
-
-    def errors(self) -> list[str]:
-        return [event.what for event in self.events if isinstance(event, SessionError)]
+from trainer.session.parts import allowed_preset, make_backend, robot_address
 
 
 @pytest.fixture
