@@ -20,7 +20,7 @@ from core.robot.view import Frame, LowStateView, RobotView
 from core.robot.wire import ASKING, Api, Code
 from core.t1.model import NUM_JOINTS
 
-CHANNELS = ("main", "stop", "move", "gripper")
+CHANNELS = ("main", "stop", "move", "gripper", "ask")
 """Clients of the service, so that a blocked call never delays another kind."""
 MIN_RATE_HZ = 100.0
 """States must come at least this fast (a healthy robot sends 500 Hz)."""
@@ -109,7 +109,7 @@ class SdkLink:
     def info(self) -> dict[str, str]:
         """See `Link`."""
         try:
-            info = self._clients["main"].GetRobotInfo()
+            info = self._clients["ask"].GetRobotInfo()
         except RuntimeError:  # the SDK's word for a call that was not answered
             return {}
         return {"serial_number": info.serial_number, "model": info.model, "version": info.version, "name": info.name}

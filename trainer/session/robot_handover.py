@@ -123,6 +123,7 @@ class RobotHandover:
         """
         why = self._ladder.declare()
         if why and robot.engaged:
+            self._context.stepping = False  # the loop held the robot still; from here on it is not ours
             self.give_back()
             why = self._ladder.declare()
         return why or self._ladder.refusal()

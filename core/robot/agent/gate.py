@@ -144,7 +144,7 @@ class Gate:
 
     def _call_ms(self) -> float:
         asked_s = self._now()
-        code = self.link.call(Api.GET_MODE, {})
+        code = self.link.call(Api.GET_MODE, {}, "ask")
         return 1e3 * (self._now() - asked_s) if code == Code.OK else math.nan
 
 

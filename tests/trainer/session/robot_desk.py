@@ -12,13 +12,13 @@ from trainer.session.parts import PoseHolder
 class Desk:
     """A session with a fake robot."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, log: str = "", robot=FakeT1) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, log: str = "", kind=FakeT1) -> None:
         clock = Clock()
         self.clock = clock
         self.robots: list[FakeT1] = []
 
         def make(name, task, robot):
-            self.robots.append(robot(task.scene(), clock))
+            self.robots.append(kind(task.scene(), clock))
             self.robots[-1].log = log
             return self.robots[-1]
 

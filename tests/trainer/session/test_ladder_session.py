@@ -100,7 +100,7 @@ class GuardedT1(FakeT1):
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(monkeypatch, robot=GuardedT1)
+    return Desk(monkeypatch, kind=GuardedT1)
 
 
 def told(desk: Desk) -> list[PreflightChanged]:
@@ -213,7 +213,7 @@ def test_that_a_shadow_measures_no_tracking(monkeypatch: pytest.MonkeyPatch) -> 
             super().__init__(scene, clock)
             self.guard.follows = False
 
-    desk = Desk(monkeypatch, robot=Shadow)
+    desk = Desk(monkeypatch, kind=Shadow)
     desk.run()
     desk.ticks(60)
     assert desk.robot.notes
