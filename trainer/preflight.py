@@ -1,5 +1,6 @@
 """The pre-flight check without a window: in the session that runs, or in one made for the look."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,9 @@ from trainer.runs import software_version
 from trainer.session.ladder import view_of
 from trainer.session.messages import Configure, PreflightChanged
 from trainer.session.parts import robot_address
+
+MOCAP_S = 2.0
+"""So much of the stream is looked at."""
 
 
 def look(config: Config, tell: Callable[[str], None]) -> PreflightChanged:
@@ -76,5 +80,24 @@ def _work(config: Config, guard: RobotGuard, tell: Callable[[str], None]) -> Pre
         except AgentError as error:
             failed.append(Line("bad", "stop test", str(error), "mend that, then test again"))
     found = guard.look()
-    lines = (*found.lines, *failed, motion_capture(None))
-    return view_of(replace(found, lines=lines))
+    return view_of(replace(found, lines=(*found.lines, *failed, _mocap_line(config))))
+
+
+def _mocap_line(config: Config) -> Line:
+    """Of the trunk and the objects of the task."""
+    if not config.mocap:
+        return motion_capture(None)
+    from core.mocap.check import check_mocap, open_mocap
+    from core.mocap.settings import TRUNK
+    from core.tasks.catalogue import make_task
+
+    bodies = (TRUNK, *(item.name for item in make_task(config.task, 1).scene().free_objects))
+    try:
+        receiver = open_mocap(config.mocap, bodies)
+    except ConnectionError as error:
+        return Line("bad", "motion capture", str(error), "refine-dp mocap says more")
+    try:
+        time.sleep(MOCAP_S)
+        return motion_capture(lambda: check_mocap(receiver, bodies))
+    finally:
+        receiver.close()

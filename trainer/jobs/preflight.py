@@ -36,6 +36,8 @@ class Config:
     "arms as trained, or by inverse kinematics"
     practise: bool = False
     "treat a simulated robot like a real one: it has to climb the ladder too"
+    mocap: str = ""
+    "motion capture to look at, such as natnet:192.168.1.5; '' for none"
     gantry: str = ""
     "name of the person who confirms that the gantry holds the robot"
     remote: str = ""

@@ -13,6 +13,7 @@ from core.control.safety import measured_hold
 from core.robot.guard import RobotGuard
 from core.robot.ladder_evidence import SIMULATOR, ErrorCounts, Evidence, Rung, Subject, finish
 from core.robot.ladder_store import LadderStore, new_id
+from core.robot.preflight import MocapCheck
 from core.rollout import DIVERGED, NOT_FINITE_TARGET, CommandSent, EpisodeEnd, EpisodeStart, Observer
 from core.types import CONTROL_STEPS_PER_COMMAND, PLANNER_HZ
 from trainer.runs import software_version
@@ -26,6 +27,8 @@ class GuardedRobot(Protocol):
     """A robot with a ladder and a pre-flight check."""
 
     guard: RobotGuard
+    mocap_check: Callable[[], MocapCheck] | None
+    "looks at motion capture, None where none is configured"
 
     def note(self, hand_error_m: float | None, interventions: int = 0, breach: str = "") -> None:
         """What the loop measured, for the evidence."""

@@ -43,10 +43,8 @@ class StopTest:
 class Ladder:
     """Does nothing where the world is simulated."""
 
-    def __init__(self, context: SessionContext, mocap: Callable[[], MocapCheck] | None = None) -> None:
-        """mocap: looks at motion capture, None where none is configured."""
+    def __init__(self, context: SessionContext) -> None:
         self._context = context
-        self.mocap = mocap
         self._told: PreflightChanged | None = None
         self._due_s = float("-inf")
         self._test: StopTest | None = None
@@ -55,6 +53,12 @@ class Ladder:
     def _guard(self) -> RobotGuard | None:
         robot = self._context.robot
         return robot.guard if isinstance(robot, GuardedRobot) else None
+
+    @property
+    def _mocap(self) -> Callable[[], MocapCheck] | None:
+        """Looks at motion capture, None where none is configured."""
+        robot = self._context.robot
+        return robot.mocap_check if isinstance(robot, GuardedRobot) else None
 
     @property
     def testing(self) -> bool:
@@ -74,9 +78,9 @@ class Ladder:
 
     def refusal(self) -> str:
         """Why the robot may not be taken over as far as this session sees it; the agent judges the rest."""
-        if self._guard is None or self.mocap is None:
+        if self._mocap is None:
             return ""
-        line = motion_capture(self.mocap)
+        line = motion_capture(self._mocap)
         return f"{line.what}: {line.says} ({line.remedy})" if line.level == "bad" else ""
 
     def forget(self) -> None:
@@ -123,7 +127,7 @@ class Ladder:
             found = Preflight((Line("bad", "network", str(error), "choose the backend again"),))
         if why:
             found = replace(found, lines=(*found.lines, Line("bad", "controllers", why, "choose another source")))
-        self._tell(view_of(replace(found, lines=(*found.lines, motion_capture(self.mocap)))))
+        self._tell(view_of(replace(found, lines=(*found.lines, motion_capture(self._mocap)))))
 
     def failed(self, error: Exception) -> None:
         """The robot could not be reached at all."""

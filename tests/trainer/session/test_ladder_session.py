@@ -80,6 +80,7 @@ class GuardedT1(FakeT1):
     def __init__(self, scene, clock) -> None:
         super().__init__(scene, clock)
         self.guard = FakeGuard()
+        self.mocap_check = None
         self.notes: list[tuple[float | None, int, str]] = []
 
     def take_over(self, tell=lambda _: None) -> None:
@@ -193,7 +194,7 @@ def test_that_bad_motion_capture_keeps_the_robot_from_being_started(desk: Desk) 
     class Found:
         ok, reason, remedy = False, "no frame from 10.0.0.1", "switch streaming on"
 
-    desk.session._ladder.mocap = Found
+    desk.robot.mocap_check = Found
     desk.run()
     assert not desk.robot.engaged
     assert "motion capture: no frame from 10.0.0.1 (switch streaming on)" in desk.errors()[-1]
