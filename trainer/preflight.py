@@ -64,7 +64,7 @@ def _declare(config: Config, guard: RobotGuard) -> None:
 
     checkpoint = str(config.checkpoint) if config.checkpoint else None
     settings = Configure(
-        task=config.task, source=config.source, checkpoint=checkpoint, controller=config.controller
+        task=config.task, source=config.source, backend=config.backend, checkpoint=checkpoint
     )  # fmt: skip
     guard.declare(subject_of(settings, make_task(config.task, 1)))
 

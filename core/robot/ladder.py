@@ -15,6 +15,8 @@ CLOCK_SLACK_S = 300.0
 MIN_TARGET_HZ = 45.0
 """Joint targets come at 50 Hz; a session that made fewer did not run as it will."""
 HOLDS_PER_MINUTE = 1.0
+HAND_ERROR_M = 0.10
+"""95 % of the hands' errors: a squeeze asks for hands inside the box (7 cm measured in a good box pick-up)."""
 MIN_HAND_HZ = 5.0
 """Hand errors are sampled at 10 Hz; fewer say too little."""
 
@@ -42,14 +44,17 @@ class Requirement:
 
 REQUIREMENTS = {
     Rung.SIMULATION: Requirement(
-        5.0, 30.0, hand_error_m=0.05, how="run it in MuJoCo: backend mujoco, or refine-dp run --backend mujoco"
+        5.0,
+        30.0,
+        hand_error_m=HAND_ERROR_M,
+        how="run it in MuJoCo with the arms of a robot: refine-dp run --controller ik_arms",
     ),
     Rung.SHADOW: Requirement(3.0, 30.0, how="run it on the robot with nothing sent: --hang shadow"),
     Rung.ARMS: Requirement(
-        10.0, 30.0, hand_error_m=0.05, gantry=True, how="run it with the arms only on the gantry: backend t1"
+        10.0, 30.0, hand_error_m=HAND_ERROR_M, gantry=True, how="run it with the arms only on the gantry: backend t1"
     ),
     Rung.WHOLE_BODY: Requirement(
-        15.0, 7.0, hand_error_m=0.05, gantry=True, how="run it on the gantry: backend t1_whole_body"
+        15.0, 7.0, hand_error_m=HAND_ERROR_M, gantry=True, how="run it on the gantry: backend t1_whole_body"
     ),
 }
 """By the rung on which it is shown. What opens *free* expires first."""

@@ -32,8 +32,6 @@ class Config:
     "planner of the source policy"
     task: str = "box_pickup"
     "task of that planner"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
     practise: bool = False
     "treat a simulated robot like a real one: it has to climb the ladder too"
     mocap: str = ""

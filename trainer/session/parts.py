@@ -189,6 +189,11 @@ def make_heuristic(task: Task, preset: str, press_m: float | None = None) -> Sou
     return BoxPickupHeuristic(task, BoxPickupPlannerConfig(speeds=speeds, style=style))
 
 
+def arms_of(name: str, backend: str) -> str:
+    """The controller that is really used: a robot's arms go by inverse kinematics, see `load_controller`."""
+    return "ik_arms" if backend in ROBOTS else name
+
+
 def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
     """The whole-body controller: legs as trained; arms as trained or by inverse kinematics.
 
@@ -202,8 +207,8 @@ def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
         return PoseHolder()
     from core.control.whole_body import WholeBodyController
 
-    ik = name == "ik_arms" or backend in ROBOTS
-    return WholeBodyController.load_default(num_worlds, arms="ik" if ik else "learned")
+    arms = "ik" if arms_of(name, backend) == "ik_arms" else "learned"
+    return WholeBodyController.load_default(num_worlds, arms=arms)
 
 
 class PoseHolder:

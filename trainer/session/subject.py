@@ -8,6 +8,7 @@ from core.control.whole_body import CONTROLLERS
 from core.robot.ladder_evidence import Subject
 from core.tasks.base import Task
 from trainer.session.messages import Configure
+from trainer.session.parts import arms_of
 from trainer.session.policy import checked_checkpoint
 
 
@@ -19,7 +20,7 @@ def subject_of(config: Configure, task: Task) -> Subject:
     checkpoint = ""
     if config.source == "policy":
         checkpoint = digest(checked_checkpoint(config.checkpoint, task))
-    return Subject(config.source, controller_digest(config.controller), checkpoint)
+    return Subject(config.source, controller_digest(arms_of(config.controller, config.backend)), checkpoint)
 
 
 def controller_digest(name: str, folder: Path = CONTROLLERS) -> str:

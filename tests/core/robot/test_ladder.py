@@ -113,7 +113,7 @@ def test_that_a_wrong_clock_unlocks_nothing_but_hides_no_breach() -> None:
         ({"targets": 1000}, "targets came at 2 Hz"),
         ({"holds": 20}, "guards held the robot 20 times"),
         ({"hand_samples": 0}, "not measured"),
-        ({"hand_error_p95_m": 0.08}, "80 mm off"),
+        ({"hand_error_p95_m": 0.12}, "120 mm off"),
         ({"gantry_by": ""}, "nobody confirmed the gantry"),
     ],
 )

@@ -136,7 +136,7 @@ def test_that_what_drives_is_declared_by_content_before_the_robot_is_taken_over(
     desk.run()
     declared = desk.robot.guard.declared[-1]
     assert (declared.source, declared.checkpoint) == ("heuristic", "")
-    assert declared.controller == controller_digest("learned")
+    assert declared.controller == controller_digest("ik_arms"), "the arms of a robot"
     assert controller_digest("learned") != controller_digest("ik_arms")
 
 
