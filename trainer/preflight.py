@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.checks import Line
 from core.robot.agent.config import AgentConfig
-from core.robot.client import AgentError, AgentGoneError, running_sessions
+from core.robot.client import AgentError, AgentGoneError, SessionFile, running_sessions
 from core.robot.guard import RobotGuard
 from core.robot.launch import RobotProcesses
 from core.robot.preflight import motion_capture
@@ -33,9 +33,8 @@ def look(config: Config, tell: Callable[[str], None]) -> PreflightChanged:
 @contextmanager
 def _guard(config: Config, tell: Callable[[str], None]) -> Iterator[RobotGuard]:
     mode = "upper_body" if config.backend == "t1" else "custom"
-    if running := running_sessions():
-        tell(f"looking at the session that runs (agent {running[-1].pid})")
-        guard = RobotGuard(running[-1].connect(), mode)
+    if config.attach:
+        guard = RobotGuard(_only_session().connect(), mode)
         try:
             yield guard
         finally:
@@ -56,6 +55,14 @@ def _guard(config: Config, tell: Callable[[str], None]) -> Iterator[RobotGuard]:
         guard.close()
     finally:
         processes.close()
+
+
+def _only_session() -> SessionFile:
+    running = running_sessions()
+    if len(running) != 1:
+        pids = ", ".join(str(session.pid) for session in running) or "none"
+        raise RuntimeError(f"--attach needs exactly one robot session of this user; running agents: {pids}")
+    return running[0]
 
 
 def _declare(config: Config, guard: RobotGuard) -> None:

@@ -1,8 +1,8 @@
 """Look at a robot before it moves: network, battery, temperatures, joints, ladder, stop test. Status 3 when red.
 
-The same lines as the window's page Pre-flight. Where a session of this user already drives a robot, that session is
-looked at, confirmed and tested; else the robot is connected to for the look, and nothing is sent to it but questions
-and, with --stop-test, the test.
+The same lines as the window's page Pre-flight. The robot is connected to for the look, and nothing is sent to it but
+questions and, with --stop-test, the test. With --attach the session that has the robot already (a window, refine-dp run)
+is looked at, confirmed and tested: what counts for it must be done in it.
 """
 
 import json as json_module
@@ -32,6 +32,8 @@ class Config:
     "planner of the source policy"
     task: str = "box_pickup"
     "task of that planner"
+    attach: bool = False
+    "look at the robot session of this user that runs, instead of connecting"
     practise: bool = False
     "treat a simulated robot like a real one: it has to climb the ladder too"
     mocap: str = ""
