@@ -1,8 +1,8 @@
 """Look at a robot before it moves: network, battery, temperatures, joints, ladder, stop test. Status 3 when red.
 
 The same lines as the window's page Pre-flight. The robot is connected to for the look, and nothing is sent to it but
-questions and, with --stop-test, the test. With --attach the session that has the robot already (a window, refine-dp run)
-is looked at, confirmed and tested: what counts for it must be done in it.
+questions and, with --stop-test, the test. With --attach the session that has the robot already (a window, or refine-dp
+run) is looked at, confirmed and tested: what counts for it must be done in it.
 """
 
 import json as json_module
