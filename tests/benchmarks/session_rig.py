@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from trainer.session.messages import FOLDER_PREFIX, PROTOCOL_VERSION
 from trainer.t1_sim_process import SimProcess
 
 MODULES = "tests.benchmarks.stop_worker", "tests.benchmarks.stop_window"
-READY_S = 90.0
+READY_S = 180.0
+REPEAT_S = 0.3
+SETTLED_S = 0.3
 
 
 class SessionRig:
@@ -56,11 +57,12 @@ class SessionRig:
     def engage(self) -> None:
         """Whole-body mode with the loop running, whatever the last trial broke."""
         self._have_window()
-        self._until(lambda s: s["session"] in ("ready", "running", "engaging") and s["robot"] != "")
-        self._until(lambda s: s["stop"] == "none" and s["robot_stop"] == "none" and s["session"] == "ready", "clear")
-        self._until(lambda s: s["session"] == "running", "start")
-        self.robot.wait_for(lambda status: status["mode"] == 3)
-        time.sleep(0.3)
+        while True:
+            self._until_running()
+            time.sleep(SETTLED_S)
+            seen = self._ask("look")
+            if seen["session"] == "running" and seen["stop"] == seen["robot_stop"] == "none":
+                return  # on a busy computer the window may have been silent for too long meanwhile
 
     def rest(self) -> None:
         """What was stopped goes on."""
@@ -114,16 +116,19 @@ class SessionRig:
             raise RuntimeError(f"the window process ended with status {self.window.wait()}")
         return json.loads(line)
 
-    def _until(self, what: Callable[[dict[str, Any]], bool], do: str = "look") -> None:
+    def _until_running(self) -> None:
+        """Clear what is latched and start, as often as it takes."""
         deadline, asked_s = time.monotonic() + READY_S, float("-inf")
         while True:
-            repeat = do != "look" and time.monotonic() - asked_s > 1.0
-            asked_s = time.monotonic() if repeat else asked_s
-            seen = self._ask(do if repeat else "look")
-            if what(seen):
+            seen = self._ask("look")
+            stopped = (seen["stop"], seen["robot_stop"]) != ("none", "none")
+            if seen["session"] == "running" and seen["robot"] == "custom" and not stopped:
                 return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not ready within {READY_S} s: {seen}")
+            if time.monotonic() - asked_s > REPEAT_S and seen["robot"] and (stopped or seen["session"] == "ready"):
+                self._ask("clear" if stopped else "start")
+                asked_s = time.monotonic()
             time.sleep(0.02)
 
 

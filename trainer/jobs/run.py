@@ -15,8 +15,8 @@ class Config:
 
     task: str = "box_pickup"
     "name of the task"
-    source: Literal["heuristic", "policy"] = "heuristic"
-    "who commands: the scripted planner or a trained one (--checkpoint); the keyboard needs the window"
+    source: Literal["heuristic", "policy", "keyboard"] = "heuristic"
+    "who commands: the scripted planner, a trained one (--checkpoint), or a person at this terminal"
     checkpoint: Path | None = None
     "planner of the source policy: a planner.safetensors, or the folder of a run, which may still be training"
     runtime: Literal["torch", "onnx", "tensorrt"] = "torch"
@@ -43,6 +43,10 @@ class Config:
     "network interface to the robot, with the DDS domain after a colon where it is not 0: eth0, 127.0.0.1:123"
     mocap: str = ""
     "motion capture of a t1 backend: natnet:HOST[:PORT] or vicon:HOST[,trunk=NAME,box=NAME,up=y]; '' for none"
+    stop_key: str = ""
+    "robot: device of a pedal or button whose every key is a hard stop, /dev/input/by-id/...; '' for none"
+    soft_stop_key: str = ""
+    "robot: device of a pedal or button whose every key is a soft stop; '' for none"
 
     hang: Hang = "gantry"
     "for t1 backends: shadow: nothing is sent; gantry: the robot hangs in it; free: it stands on its own feet"
@@ -65,6 +69,10 @@ class Config:
             raise ValueError(f"episodes must be 0 (until Ctrl-C) or more, got {self.episodes}")
         if self.hold_after < 1:
             raise ValueError(f"hold_after must be at least 1, got {self.hold_after}")
+        if self.backend in ("t1", "t1_whole_body") and self.pace == "fast":
+            raise ValueError("a robot has its own time: --pace fast is for simulations")
+        if (self.stop_key or self.soft_stop_key) and not self.backend.startswith("t1"):
+            raise ValueError(f"stop keys are for robots (--backend t1), not for the backend {self.backend}")
         if (self.source == "policy") != (self.checkpoint is not None):
             raise ValueError("--source policy and --checkpoint PATH belong together: give both, or neither")
 
