@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from core.robot.client import AgentClient, AgentError, AgentGoneError, SessionFile, running_sessions
 from core.robot.status import Confirmation, RobotStatus, confirmation_of
@@ -57,6 +57,8 @@ class RobotStopWatch:
         self._confirmed_ms: float | None = None
         self._clearing = False
         self._status: RobotStatus | None = None
+        self._client: AgentClient | None = None
+        "a connection that waits for the next press: the press itself sends, on the window's thread"
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
 
@@ -65,7 +67,9 @@ class RobotStopWatch:
         self._status = status
         if status is None:
             return
-        self._agent_pid = status.agent_pid
+        if status.agent_pid != self._agent_pid:
+            self._agent_pid = status.agent_pid
+            self._start(self._connect_ahead)
         if self._clearing and status.stop == "none":
             self._pressed_s = self._confirmed_ms = None
             self._clearing = False
@@ -79,9 +83,13 @@ class RobotStopWatch:
         pressed_s = self._now()
         if level == "hard":
             self._pressed_s, self._confirmed_ms, self._clearing = pressed_s, None, False
-        thread = threading.Thread(target=self._tell_agent, args=(level, pressed_s), name="robot-stop", daemon=True)
-        self._threads = [running for running in self._threads if running.is_alive()] + [thread]
-        thread.start()
+        client, self._client = self._client, None
+        if client is not None:
+            try:
+                client.tell("stop", **_stop(level, pressed_s))
+            except AgentGoneError:
+                client = None
+        self._start(lambda: self._follow(client, level, pressed_s))
 
     def clear_asked(self) -> None:
         """A person released the stop: what is shown goes when the agent says that it let go."""
@@ -103,18 +111,44 @@ class RobotStopWatch:
         self._closing.set()
         for thread in self._threads:
             thread.join(0.5)
+        if self._client is not None:
+            self._client.close()
 
-    def _tell_agent(self, level: Level, pressed_s: float) -> None:
-        found = [session for session in self._sessions() if session.pid == self._agent_pid]
-        for session in found:
-            try:
-                client = session.connect()
-                client.stop(level, "window", pressed_s)
-                if level == "hard":
-                    self._await_confirmation(client, pressed_s)
-                client.close()
-            except (AgentGoneError, AgentError):
-                return  # not confirmed, as is shown; the dead-man has its own connection
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="robot-stop", daemon=True)
+        self._threads = [running for running in self._threads if running.is_alive()] + [thread]
+        thread.start()
+
+    def _connect(self) -> AgentClient | None:
+        """To the agent of this window's session, None where it is gone."""
+        for session in self._sessions():
+            if session.pid == self._agent_pid:
+                try:
+                    return session.connect()
+                except AgentGoneError:
+                    return None
+        return None
+
+    def _connect_ahead(self) -> None:
+        client = self._connect()
+        old, self._client = self._client, client
+        if old is not None:
+            old.close()
+
+    def _follow(self, client: AgentClient | None, level: Level, pressed_s: float) -> None:
+        """Tell the agent where the press could not, and wait for the robot's word; the connection is kept."""
+        try:
+            if client is None:
+                client = self._connect()
+                if client is None:
+                    return  # not confirmed, as is shown; the dead-man has its own connection
+                client.tell("stop", **_stop(level, pressed_s))
+            client.hear("stop")
+            if level == "hard":
+                self._await_confirmation(client, pressed_s)
+        except (AgentGoneError, AgentError):
+            return
+        self._client = client
 
     def _await_confirmation(self, client: AgentClient, pressed_s: float) -> None:
         while not self._closing.wait(ASK_PERIOD_S) and self._now() - pressed_s < GIVE_UP_S:
@@ -123,3 +157,7 @@ class RobotStopWatch:
                 self._confirmed_ms = ms
             if confirmation in ("confirmed", ""):
                 return
+
+
+def _stop(level: Level, pressed_s: float) -> dict[str, Any]:
+    return {"level": level, "reason": "window", "pressed_s": pressed_s}

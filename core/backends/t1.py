@@ -81,7 +81,7 @@ class T1Backend:
             "ladder and pre-flight check"
         except (RuntimeError, TimeoutError) as error:
             self.close()
-            raise ConnectionError(f"the robot is not there: {error}") from None
+            raise ConnectionError(f"no session with the robot: {error}") from None
         self._client: AgentClient = self._processes.client
         self._beats = BeatSocket(self._processes.folder / WINDOW_BEATS, self._processes.key)
         self._deadman: Path = self._processes.folder / DEADMAN_BEATS

@@ -36,14 +36,25 @@ class AgentClient:
     def ask(self, do: str, timeout_s: float = 5.0, **values: Any) -> dict[str, Any]:
         """A request and its answer. Raises AgentError, AgentGoneError."""
         with self._lock:
-            try:
-                self._connection.send_bytes(json.dumps({"do": do, **values}).encode())
-                if not self._connection.poll(timeout_s):
-                    self._connection.close()  # a late answer must not be taken for the next one
-                    raise AgentGoneError(f"the hardware agent did not answer {do!r} within {timeout_s} s")
-                answer = json.loads(self._connection.recv_bytes(MAX_BYTES))
-            except (OSError, EOFError, ValueError) as error:
-                raise AgentGoneError(f"the hardware agent is gone: {error or type(error).__name__}") from None
+            self.tell(do, **values)
+            return self.hear(do, timeout_s)
+
+    def tell(self, do: str, **values: Any) -> None:
+        """Only the request, for whoever is in a hurry; `hear` must follow, by the same user. Raises AgentGoneError."""
+        try:
+            self._connection.send_bytes(json.dumps({"do": do, **values}).encode())
+        except (OSError, ValueError) as error:
+            raise AgentGoneError(f"the hardware agent is gone: {error or type(error).__name__}") from None
+
+    def hear(self, do: str, timeout_s: float = 5.0) -> dict[str, Any]:
+        """The answer to the request that was told. Raises AgentError, AgentGoneError."""
+        try:
+            if not self._connection.poll(timeout_s):
+                self._connection.close()  # a late answer must not be taken for the next one
+                raise AgentGoneError(f"the hardware agent did not answer {do!r} within {timeout_s} s")
+            answer = json.loads(self._connection.recv_bytes(MAX_BYTES))
+        except (OSError, EOFError, ValueError) as error:
+            raise AgentGoneError(f"the hardware agent is gone: {error or type(error).__name__}") from None
         if "error" in answer:
             raise AgentError(answer["error"])
         return answer

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.robot.agent.config import AgentConfig
-from core.robot.agent.process import AGENT_SOCKET, Instructions
+from core.robot.agent.process import AGENT_SOCKET, NO_ROBOT, Instructions
 from core.robot.client import AgentClient, AgentError, AgentGoneError, announce
 
 START_TIMEOUT_S = 60.0
@@ -38,7 +38,7 @@ class RobotProcesses:
             self.client = self.new_client()
         except (RuntimeError, AgentGoneError) as error:
             self.close()
-            raise RuntimeError(f"the robot's processes did not start: {error}") from None
+            raise RuntimeError(str(error)) from None
         self._file = announce(self.folder / AGENT_SOCKET, self.key, self.agent.pid)
 
     def new_client(self) -> AgentClient:
@@ -65,6 +65,8 @@ class RobotProcesses:
             if report["detail"].startswith("refused:"):
                 raise AgentError(report["detail"].removeprefix("refused: "))
             if time.monotonic() > deadline:
+                if report["detail"].startswith(NO_ROBOT):
+                    raise TimeoutError(report["detail"].removeprefix(NO_ROBOT))
                 raise TimeoutError(f"the agent is {report['state']} ({report['detail']}), not {' or '.join(states)}")
             time.sleep(0.02)
 
@@ -107,7 +109,13 @@ class RobotProcesses:
             deadline = time.monotonic() + START_TIMEOUT_S
             while not ready.wait(0.02):
                 if ended.is_set() or time.monotonic() > deadline:
-                    raise RuntimeError("\n".join(self.output) or "no output")
+                    raise RuntimeError(self._why_not())
+
+    def _why_not(self) -> str:
+        """What one of the processes said of its end; both may say the same."""
+        said = list(self.output)
+        reasons = [line.partition(": ")[2] for line in said if line.startswith(("hardware agent: ", "dead-man: "))]
+        return reasons[0] if reasons else "\n".join(said) or "no output"
 
     def _read(self, process: "subprocess.Popen[str]", ready: threading.Event, ended: threading.Event) -> None:
         assert process.stdout is not None

@@ -75,6 +75,29 @@ def test_that_a_hard_stop_reaches_the_agent_without_the_worker_and_its_time_is_s
     assert watch.shown().words == "robot confirmed after 4.2 ms"
 
 
+def test_that_a_press_is_sent_on_the_spot_and_the_connection_serves_again(agent: Agent) -> None:
+    watch = RobotStopWatch(sessions=lambda: [agent.file])
+    watch.heard(status())
+    for thread in watch._threads:
+        thread.join(10)
+    ready = watch._client
+    assert ready is not None
+    sent: list[int] = []
+    tell = ready.tell
+    ready.tell = lambda do, **values: (sent.append(threading.get_ident()), tell(do, **values))[1]  # type: ignore[method-assign]
+
+    for level in ("soft", "hard"):
+        agent.confirms.set()
+        watch.pressed(level)  # type: ignore[arg-type]
+        for thread in watch._threads:
+            thread.join(10)
+    watch.close()
+
+    assert [request["level"] for request in agent.asked] == ["soft", "hard"]
+    assert sent[0] == threading.get_ident()
+    assert watch._client is ready
+
+
 def test_that_half_a_second_without_the_robots_word_is_said_in_so_many_words(agent: Agent) -> None:
     clock = Clock()
     watch = RobotStopWatch(clock.now, lambda: [agent.file])

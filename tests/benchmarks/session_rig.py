@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.stop_rig import limp_after
 from trainer.jobs.t1_sim import Config
 from trainer.session.messages import FOLDER_PREFIX, PROTOCOL_VERSION
 from trainer.t1_sim_process import SimProcess
@@ -68,10 +69,9 @@ class SessionRig:
         """What was stopped goes on."""
         self.go_on()
 
-    def limp_after(self, since_s: float, timeout_s: float = 5.0) -> float:
+    def limp_after(self, since_s: float) -> float:
         """Seconds from a moment until the robot's motors went limp."""
-        status = self.robot.wait_for(lambda s: s["limp_s"] is not None and s["limp_s"] >= since_s, timeout_s)
-        return status["limp_s"] - since_s
+        return limp_after(self.robot, since_s)
 
     # ------------------------------------------------------------------ faults
 

@@ -21,6 +21,18 @@ BEAT_PERIOD_S = 0.1
 TARGET_PERIOD_S = 0.02
 
 
+class TooEarlyError(RuntimeError):
+    """The robot was limp before the cause of the trial."""
+
+
+def limp_after(robot: SimProcess, since_s: float, timeout_s: float = 5.0) -> float:
+    """Seconds from a moment until the robot's motors went limp. Raises TooEarlyError, TimeoutError."""
+    status = robot.wait_for(lambda status: status["limp_s"] is not None, timeout_s)
+    if status["limp_s"] >= since_s:
+        return status["limp_s"] - since_s
+    raise TooEarlyError(f"limp {since_s - status['limp_s']:.3f} s before the cause")
+
+
 class StopRig:
     """Bring the robot into whole-body mode, break something, ask the robot when it went limp."""
 
@@ -70,10 +82,9 @@ class StopRig:
         self.targets.set()
         time.sleep(0.15)
 
-    def limp_after(self, since_s: float, timeout_s: float = 5.0) -> float:
+    def limp_after(self, since_s: float) -> float:
         """Seconds from a moment until the robot's motors went limp."""
-        status = self.robot.wait_for(lambda s: s["limp_s"] is not None and s["limp_s"] >= since_s, timeout_s)
-        return status["limp_s"] - since_s
+        return limp_after(self.robot, since_s)
 
     def rest(self) -> None:
         """Between trials: nothing flows, everything is mended."""

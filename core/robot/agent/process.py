@@ -32,6 +32,8 @@ from core.robot.wire import FRAME_PERIOD_S
 AGENT_SOCKET, AGENT_BEATS, DEADMAN_BEATS = "agent.sock", "agent.beat", "deadman.beat"
 ORPHAN_S = 30.0
 """Without a request of any client for this long the robot is given back and the process ends."""
+NO_ROBOT = "no robot: "
+"""Begin of the detail while connecting fails; the reason follows."""
 LEVELS = {"soft": StopLevel.SOFT, "hard": StopLevel.HARD}
 
 
@@ -218,12 +220,12 @@ class AgentProcess:
 
     def _connect(self) -> None:
         agent = self.agent
+        agent.detail = f"connecting on {self.link.address}, domain {self._told.config.domain}"
         while not self.ending.is_set():
-            agent.detail = f"connecting on {self.link.address}, domain {self._told.config.domain}"
             try:
                 agent.meet(self.link.connect())
             except ConnectError as error:
-                agent.detail = str(error)
+                agent.detail = f"{NO_ROBOT}{error}"  # stays until the robot is there: people must be able to read it
                 agent.log.add("no_robot", reason=str(error))
                 self.ending.wait(0.5)
                 continue
