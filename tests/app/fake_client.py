@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from core.policy.live_config import PlannerStats
+from core.robot.status import RobotStatus
 from core.t1.model import DEFAULT_BASE_HEIGHT_M, DEFAULT_JOINT_POS
 from core.tasks.scene import BoxObject, Scene
 from trainer.session.messages import (
@@ -43,6 +44,8 @@ class FakeClient:
         self.closed = False
         self.vr: VrView | None = None
         "what a VR session would say"
+        self.robot: RobotStatus | None = None
+        "what a robot's session would say"
         self._alive = False
         self._events: list[WorkerEvent] = []
         self._settings = Configure()
@@ -188,5 +191,6 @@ class FakeClient:
             interventions={"speed": 2 if t > 5 else 0, "workspace": 0},
             loop=LoopStats(50.0, 0, 12.0, 0.3, 0.1, 2.5, 4.0),
             vr=self.vr if self._settings.source == "vr" else None,
+            robot=self.robot,
             planner=PlannerStats(chunks=12, latency_p50_ms=14.4, latency_p99_ms=22.1, late=1),
         )

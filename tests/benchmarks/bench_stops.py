@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.robot.client import AgentError
 from tests.benchmarks.session_rig import SessionRig
 from tests.benchmarks.stop_rig import StopRig, TooEarlyError
 
@@ -184,12 +185,12 @@ def measure(case: Case, trials: int, file: Trials, seconds: float = float("inf")
         done = spoiled = 0
         while done < missing and (not done or time.monotonic() < deadline):
             with _rested(rig):
-                rig.engage()
                 try:
+                    rig.engage()
                     ms = 1e3 * case.run(rig)
-                except TooEarlyError:  # a guard found a stall of this computer before the cause came
+                except (TooEarlyError, AgentError) as error:  # a guard found a stall of this computer before the cause
                     spoiled += 1
-                    assert spoiled <= MAX_SPOILED, f"{spoiled} trials were over before their cause"
+                    assert spoiled <= MAX_SPOILED, f"{spoiled} trials were over before their cause: {error}"
                     continue
             done += 1
             seen = rig.robot.status()["violations"]
