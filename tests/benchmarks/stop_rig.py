@@ -119,7 +119,7 @@ class StopRig:
             with contextlib.suppress(AgentError):
                 self.processes.client.ask("clear")
             report = self.report()
-            if report["state"] == "connected" and not report["stop"]:
+            if report["state"] in ("connected", "prepare") and not report["stop"]:
                 return
             time.sleep(0.05)
         raise TimeoutError(f"the agent did not come back: {report}")

@@ -30,8 +30,8 @@ class Rerun:
     "demo_0 demo_1 ..."
     output: Path | None = None
     "data set of the reruns; none: beside the data set, NAME.rerun.hdf5"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics (as it was when the episode was recorded)"
+    controller: Literal["as_recorded", "learned", "ik_arms"] = "as_recorded"
+    "arms as trained, or by inverse kinematics; as_recorded: those of a robot by inverse kinematics, others as trained"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator"
     again: bool = False
@@ -49,6 +49,13 @@ class Rerun:
 def rerun_path(path: Path) -> Path:
     """Where the reruns of a data set go."""
     return path.with_name(f"{path.stem}.rerun{path.suffix}")
+
+
+def controller_of(config: Rerun, episode: Episode) -> str:
+    """What moves the arms: on a robot that is always inverse kinematics."""
+    if config.controller != "as_recorded":
+        return config.controller
+    return "ik_arms" if episode.info.backend.startswith("booster") else "learned"
 
 
 def find_rerun(path: Path, uuid: str) -> str:
@@ -94,7 +101,7 @@ def _rerun(config: Rerun, dataset: Dataset, episode: Episode, output: Path) -> d
         spec = dataset_spec(task, backend.describe(), software_version())
         with DatasetWriter.open(output, spec, create=True) as writer:
             recorder = BatchRecorder(writer, task, f"{SOURCE}{episode.info.uuid}")
-            controller = load_controller(config.controller, config.backend, 1)
+            controller = load_controller(controller_of(config, episode), config.backend, 1)
             # what was recorded had passed the filter: it passes again, even where limits were wide
             safety = SafetyFilter(SafetyLimits())
             result = replay_commands(episode, task, backend, controller, safety, (recorder,))
