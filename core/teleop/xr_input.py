@@ -29,11 +29,17 @@ LOG_LINES_KEPT = 30
 SILENT_S = 1.0
 """Samples came and come no more: the runtime hangs, and is said to."""
 HUNG_S = 10.0
-"""And after this long the process that waits for it is replaced; one that waits for its start only says so."""
+"""And after this long the process that waits for it is replaced."""
+START_FACTOR = 6
+"""A runtime that starts (SteamVR) may take this much longer to answer for the first time."""
 
 
 SAMPLING = ("running", "waiting")
 """States in which samples come, whatever they hold."""
+
+
+COMING_UP = XrStatus("starting", "starting the input process")
+"""Until its first word: how long it takes to load is not the runtime's doing."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class XrInput:
         self._environment = dict(environment) if environment is not None else None
         self._restart_s = restart_s
         self._patience = patience
-        self._status = self._told = XrStatus("starting", "starting the input process")
+        self._status = self._told = COMING_UP
         self._log: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._closing = threading.Event()
         self._connection: Connection | None = None
@@ -132,7 +138,7 @@ class XrInput:
         theirs.close()  # now the end of the process is the end of the stream
         watcher = threading.Thread(target=self._watch, args=(process,), name="xr-output", daemon=True)
         watcher.start()
-        self._told = XrStatus("starting", "starting the input process")
+        self._told = COMING_UP
         self._connection = ours
         with contextlib.suppress(OSError, EOFError):
             self._read(ours)
@@ -197,14 +203,16 @@ class XrInput:
     def _is_hung(self, silent_s: float) -> bool:
         """Say how long it was silent; True when the process has to be replaced. Between attempts silence is usual."""
         sampling = self._told.state in SAMPLING
+        connecting = self._told.state == "starting" and self._told is not COMING_UP
         since = f"has not answered for {silent_s:.0f} s"
         if sampling and silent_s > self._patience.silent_s:
             self._status = replace(
                 self._told, state="lost", text=f"the runtime {since}", remedy="it may hang: restart it", rate_hz=0.0
             )
-        elif self._told.state == "starting" and silent_s > self._patience.hung_s:
+        elif connecting and silent_s > self._patience.hung_s:
             self._status = XrStatus("no_answer", f"the runtime {since}", "it may hang: restart it")
-        return sampling and silent_s > self._patience.hung_s
+        patient_s = self._patience.hung_s * (1 if sampling else START_FACTOR)
+        return (sampling or connecting) and silent_s > patient_s
 
     def _tell_death(self, process: subprocess.Popen[bytes], hung: bool) -> None:
         if self._closing.is_set():
@@ -212,7 +220,7 @@ class XrInput:
         code = process.returncode
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
         if hung:
-            how = f"was ended: the runtime had not answered for {self._patience.hung_s:.0f} s"
+            how = "was ended: the runtime had not answered for too long"
         self._status = XrStatus(
             "lost", f"the input process {how}", "it is started again by itself; a crash is often the runtime's",
             detail="\n".join(self._log),
