@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import torch
 
+from core.control.stop import StopLevel
 from core.rigid import quat_rotate_inv, yaw_of
 from core.statistics import wilson_interval
 from core.tasks.box_pickup_scene import BOX
@@ -81,7 +82,6 @@ class Proxy:
                 robot=f"127.0.0.1:{self.sim.domain}",
                 mocap=f"natnet:127.0.0.1:{self.sim.mocap_port}" if self.sim.mocap_port else "",
                 seed=config.seed,
-                episodes=config.episodes,
             )
         )
         self.session.tick()
@@ -93,20 +93,23 @@ class Proxy:
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """All episodes, one after the other."""
-        for seed in range(self.config.seed, self.config.seed + self.config.episodes):
-            if self.broken or stopped():
-                return
-            if seed > self.config.seed:
+        while len(self.outcomes) < self.config.episodes and not self.broken and not stopped():
+            if self.outcomes:
                 self._give_back()
+            world = self.session.world
+            if world is None:
+                return  # it could not be set up, which was told
+            seed = world.rollout.episode_seed[0]
             self.sim.ask(f"place {seed}")
             self._run_one(seed, stopped)
 
     def _give_back(self) -> None:
         """As people do after an episode: the robot is given back, a stop is cleared, the next episode is drawn."""
         session = self.session
-        session.receive(Stop("clear_stop"))
+        if session.stop.level != StopLevel.NONE:
+            session.receive(Stop("clear_stop"))
         session.receive(Control("reset"))
-        for _ in range(5):  # a stop at rest is told and undone in ticks of their own
+        for _ in range(5):  # what was obeyed at rest is told in a tick of its own
             session.tick()
 
     def close(self) -> None:

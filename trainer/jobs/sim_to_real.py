@@ -25,7 +25,7 @@ class Config:
     episodes: int = 10
     "episodes to try"
     seed: int = 0
-    "seed of the first episode; episode k uses seed + k"
+    "seed of the first episode; the following count on"
     mocap: Literal["paper", "none", "assumed"] = "paper"
     "errors of motion capture: like on hardware or none; assumed: no motion capture at all"
     backend: Literal["t1", "t1_whole_body"] = "t1"
