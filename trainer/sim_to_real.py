@@ -23,6 +23,8 @@ from trainer.t1_sim_process import SimProcess
 
 LOOK_EVERY = 25
 """Control periods between two looks at the truth."""
+SETTLE_TICKS = 150
+"""At rest before Start: motion capture is judged by its last two seconds, and putting the robot down took some."""
 LIFTED_M = 0.05
 """A box that is this much above where it lay, with the robot on its feet, was really picked up."""
 
@@ -101,6 +103,8 @@ class Proxy:
                 return  # it could not be set up, which was told
             seed = world.rollout.episode_seed[0]
             self.sim.ask(f"place {seed}")
+            for _ in range(SETTLE_TICKS):
+                self.session.tick()
             self._run_one(seed, stopped)
 
     def _give_back(self) -> None:
