@@ -10,6 +10,7 @@ was added last.
 """
 
 import argparse
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from trainer.queue.outcome import tail
 from trainer.run_rows import RunRow, read_rows
 
 FOLLOW_PERIOD_S = 0.5
+MOST_SAID = 60
+"""Letters of a result or reason in the list; `log N` says all of it."""
 
 
 def command(arguments: Sequence[str], desk: Callable[[Path], QueueDesk] = QueueDesk) -> int:
@@ -151,7 +154,8 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     done = "" if row.done is None else f"{100 * row.done:.0f} %"
     left = "" if row.left_s is None else format_duration(row.left_s)
     folder = "" if row.path is None else row.path.name
-    return number, row.job, row.state, priority, done, left, row.headline or row.message, folder
+    said = textwrap.shorten(row.headline or row.message, MOST_SAID, placeholder="…")
+    return number, row.job, row.state, priority, done, left, said, folder
 
 
 def _target(text: str) -> int | Path:
