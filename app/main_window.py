@@ -39,6 +39,7 @@ from app.theme import DARK, LIGHT, METRICS, THEMES, Theme, apply_theme
 from app.training.page import TrainPage
 from app.widgets.page_switch import Pages, PageSwitch
 from app.widgets.roles import label
+from app.widgets.scrolled_column import ScrolledColumn
 from app.widgets.stop_bar import StopBar
 from trainer.queue.desk import QueueDesk
 
@@ -167,7 +168,10 @@ class MainWindow(QMainWindow):
             | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        dock.setWidget(_scrolled(widget) if scrolled else widget)
+        if scrolled:
+            dock.setWidget(ScrolledColumn(widget) if area == Area.LeftDockWidgetArea else _scrolled(widget))
+        else:
+            dock.setWidget(widget)
         self.addDockWidget(area, dock)
         self.docks[title] = dock
         return dock

@@ -66,13 +66,14 @@ class RobotStopWatch:
         """What telemetry says of the robot; None where there is none."""
         self._status = status
         if status is None:
+            if self._clearing:  # a stop that nobody confirmed was released, and there is no robot any more
+                self._forget()
             return
         if status.agent_pid != self._agent_pid:
             self._agent_pid = status.agent_pid
             self._start(self._connect_ahead)
         if self._clearing and status.stop == "none":
-            self._pressed_s = self._confirmed_ms = None
-            self._clearing = False
+            self._forget()
         if status.confirmation == "confirmed" and self._pressed_s is not None:
             self._confirmed_ms = status.stop_ms
 
@@ -105,6 +106,10 @@ class RobotStopWatch:
         if self._status is None:
             return StopShown()
         return StopShown(self._status.confirmation, self._status.stop_ms)  # somebody else stopped it
+
+    def _forget(self) -> None:
+        self._pressed_s = self._confirmed_ms = None
+        self._clearing = False
 
     def close(self) -> None:
         """End the threads, as far as they can be: one that an agent does not answer ends with the program."""

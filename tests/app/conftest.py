@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
 from fake_client import FakeClient
 
 from app.main_window import MainWindow
+from app.robot_stop import RobotStopWatch
 from app.state import AppState
 from trainer.session.messages import Configure
 
@@ -91,6 +92,8 @@ def window(qtbot: QtBot, shared_window: MainWindow, state: AppState, client: Fak
     if state._client is not None:
         state._client.close()
     state._client, state._make_client = None, lambda: client
+    state.robot_stop.close()
+    state.robot_stop = RobotStopWatch()
     state.settings, state.session, state.telemetry, state.stop_latency_ms = Configure(), "unconfigured", None, None
     state.choose_dataset(None)
     state.begin()

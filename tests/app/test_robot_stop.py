@@ -130,6 +130,11 @@ def test_that_an_agent_that_is_gone_is_not_confirmed(tmp_path: Path) -> None:
     clock.time_s += 0.6
 
     assert watch.shown().confirmation == "NOT CONFIRMED"
+    watch.heard(None)  # a simulator now: the alarm stays until a person releases the stop
+    assert watch.shown().confirmation == "NOT CONFIRMED"
+    watch.clear_asked()
+    watch.heard(None)
+    assert watch.shown().words == ""
 
 
 def test_that_robots_of_other_sessions_are_left_alone(agent: Agent) -> None:
