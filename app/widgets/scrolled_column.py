@@ -1,6 +1,6 @@
 """A column of widgets that scrolls up and down, and is never narrower than what it holds."""
 
-from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtWidgets import QScrollArea, QWidget
 
 
@@ -12,11 +12,17 @@ class ScrolledColumn(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(column)
+        self._fit(column)
 
-    def minimumSizeHint(self) -> QSize:
-        """As wide as the column and the scroll bar."""
-        column, bar = self.widget(), self.verticalScrollBar()
-        assert column is not None
+    def eventFilter(self, a0: QObject | None, a1: QEvent | None) -> bool:
+        """The area watches its column: what appears in it may need more room."""
+        done = super().eventFilter(a0, a1)
+        if a1 is not None and a1.type() == QEvent.Type.LayoutRequest and isinstance(a0, QWidget):
+            self._fit(a0)
+        return done
+
+    def _fit(self, column: QWidget) -> None:
+        # a minimum, not a hint: a dock may be made smaller than the hint of what is in it
+        bar = self.verticalScrollBar()
         assert bar is not None
-        width = column.minimumSizeHint().width() + bar.sizeHint().width() + 2 * self.frameWidth()
-        return QSize(width, super().minimumSizeHint().height())
+        self.setMinimumWidth(column.minimumSizeHint().width() + bar.sizeHint().width() + 2 * self.frameWidth())
