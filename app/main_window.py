@@ -102,23 +102,17 @@ class MainWindow(QMainWindow):
         self.setCorner(Qt.Corner.BottomRightCorner, Area.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         self._build_top_bar()
-        self._dock("Session", self.session, Area.LeftDockWidgetArea, scrolled=True)
-        self._dock("Recording", self.recording, Area.LeftDockWidgetArea, scrolled=True)
-        for title in ("Session", "Recording"):
-            area = self.docks[title].widget()
-            assert area is not None
-            area.setMinimumWidth(METRICS.side_width)
-            assert isinstance(area, QScrollArea)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._dock("Session", self.session, Area.LeftDockWidgetArea, in_area=ScrolledColumn(METRICS.side_width))
+        self._dock("Recording", self.recording, Area.LeftDockWidgetArea, in_area=ScrolledColumn(METRICS.side_width))
         self._dock("Live plots", self.plots, Area.RightDockWidgetArea)
         bottom = [
-            self._dock(title, widget, Area.BottomDockWidgetArea, scrolled=title in ("Keyboard", "VR", "Pre-flight"))
-            for title, widget in (
-                ("Data set", self.browser),
-                ("Keyboard", self.cheat_sheet),
-                ("VR", self.vr),
-                ("Pre-flight", self.preflight),
-                ("Log", self.log),
+            self._dock(title, widget, Area.BottomDockWidgetArea, in_area)
+            for title, widget, in_area in (
+                ("Data set", self.browser, None),
+                ("Keyboard", self.cheat_sheet, QScrollArea()),
+                ("VR", self.vr, QScrollArea()),
+                ("Pre-flight", self.preflight, QScrollArea()),
+                ("Log", self.log, None),
             )
         ]
         for dock in bottom[1:]:
@@ -159,7 +153,7 @@ class MainWindow(QMainWindow):
         tool_bar.addWidget(bar)
         tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
 
-    def _dock(self, title: str, widget: QWidget, area: Area, scrolled: bool = False) -> QDockWidget:
+    def _dock(self, title: str, widget: QWidget, area: Area, in_area: QScrollArea | None = None) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"dock_{title.lower().replace(' ', '_')}")
         dock.setFeatures(
@@ -168,10 +162,10 @@ class MainWindow(QMainWindow):
             | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        if scrolled:
-            dock.setWidget(ScrolledColumn(widget) if area == Area.LeftDockWidgetArea else _scrolled(widget))
-        else:
-            dock.setWidget(widget)
+        if in_area is not None:
+            in_area.setWidgetResizable(True)
+            in_area.setWidget(widget)
+        dock.setWidget(in_area or widget)
         self.addDockWidget(area, dock)
         self.docks[title] = dock
         return dock
@@ -368,10 +362,3 @@ def _dropped(event: QDropEvent) -> Path | None:
     mime = event.mimeData()
     paths = [Path(url.toLocalFile()) for url in mime.urls()] if mime is not None else []
     return next((path for path in paths if path.suffix in DATA_SUFFIXES), None)
-
-
-def _scrolled(widget: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setWidget(widget)
-    return area

@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
 
 from app.theme import METRICS, Theme
 from app.widgets.roles import label
+from app.widgets.tables import dress_table
 from trainer.safety_log import FOLDER, Log, clock, logs, read_log
 
 COLUMNS = ("Time", "Who", "What", "Details")
@@ -57,16 +58,7 @@ class SafetyLogDialog(QDialog):
         self.table.setObjectName("safety_entries")
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        vertical, horizontal = self.table.verticalHeader(), self.table.horizontalHeader()
-        assert vertical is not None
-        assert horizontal is not None
-        vertical.hide()
-        vertical.setDefaultSectionSize(METRICS.row_height)
-        horizontal.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        horizontal.setStretchLastSection(True)
+        dress_table(self.table).setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         row = QHBoxLayout()
         row.addWidget(self.choice, 1)
         row.addWidget(self.alarms)

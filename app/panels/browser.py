@@ -25,6 +25,7 @@ from app.widgets.episode_table import EpisodeTableModel, sorted_view
 from app.widgets.field_plot import FieldPlot
 from app.widgets.roles import button, yielding
 from app.widgets.start_map import StartMap
+from app.widgets.tables import dress_table
 from core.data.schema import EpisodeInfo
 
 COLUMNS_AT_FIRST = 8
@@ -119,16 +120,7 @@ class BrowserPanel(QWidget):
         table.setModel(self.sorted)
         table.setSortingEnabled(True)
         table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setAlternatingRowColors(True)
-        table.setShowGrid(False)
-        vertical, horizontal = table.verticalHeader(), table.horizontalHeader()
-        assert vertical is not None
-        assert horizontal is not None
-        vertical.hide()
-        vertical.setDefaultSectionSize(METRICS.row_height)
-        horizontal.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        horizontal.setStretchLastSection(True)
+        dress_table(table).setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 
     def _build_fields(self) -> None:
         self.fields.setObjectName("fields")

@@ -25,6 +25,7 @@ from app.training.progress_delegate import ProgressDelegate
 from app.training.run_model import PROGRESS, TITLES, RunFilter, RunTableModel
 from app.training.runs import Runs
 from app.widgets.roles import button, label
+from app.widgets.tables import dress_table
 from trainer.planner_files import PLANNER_FILE
 from trainer.queue.jobs import command_text
 from trainer.queue.store import RESUMABLE_STATES
@@ -91,22 +92,14 @@ class RunPanel(QWidget):
         table.setObjectName("runs")
         table.setModel(self.filter)
         table.setItemDelegateForColumn(PROGRESS, self._delegate)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setShowGrid(False)
-        table.setAlternatingRowColors(True)
         table.setWordWrap(False)
         table.setSortingEnabled(True)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        vertical, horizontal = table.verticalHeader(), table.horizontalHeader()
-        assert vertical is not None
-        assert horizontal is not None
-        vertical.hide()
-        vertical.setDefaultSectionSize(METRICS.row_height)
+        horizontal = dress_table(table)
         horizontal.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         horizontal.setSortIndicatorClearable(True)
         horizontal.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        horizontal.setStretchLastSection(True)
         for title, width in WIDTHS.items():
             horizontal.resizeSection(TITLES.index(title), width)
         self.filter.sort(-1)

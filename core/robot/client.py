@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 MAX_BYTES = 1 << 16
 SESSIONS = "refine-dp-robot"
+LOOK_PERIOD_S = 0.02
 
 
 class AgentGoneError(RuntimeError):
@@ -62,6 +64,19 @@ class AgentClient:
     def stop(self, level: Literal["soft", "hard"], reason: str, pressed_s: float | None = None) -> dict[str, Any]:
         """Stop the robot."""
         return self.ask("stop", level=level, reason=reason, pressed_s=pressed_s or time.monotonic())
+
+    def reports(
+        self, tell: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+    ) -> Iterator[dict[str, Any]]:
+        """The agent's state again and again, for ever; `tell` hears each new thing that it does."""
+        told = ""
+        while True:
+            report = self.ask("state", sensors=False)
+            if report["detail"] != told:
+                told = report["detail"]
+                tell(told)
+            yield report
+            sleep(LOOK_PERIOD_S)
 
     def close(self) -> None:
         """Hang up."""

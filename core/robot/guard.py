@@ -62,17 +62,14 @@ class RobotGuard:
     def stop_test(self, tell: Callable[[str], None] = lambda _: None) -> str:
         """Test the hard stop: what came of it. In the gantry the robot stands up and sinks."""
         self._client.ask("stop_test")
-        deadline, told = time.monotonic() + STOP_TEST_S, ""
+        deadline, reports = time.monotonic() + STOP_TEST_S, self._client.reports(tell, self._sleep)
         while True:
-            report = self._client.ask("state", sensors=False)
-            if report["detail"] != told:
-                told = report["detail"]
-                tell(told)
+            report = next(reports)
+            told: str = report["detail"]
             if not report["busy"]:
                 break
             if time.monotonic() > deadline:
                 raise AgentError(f"the stop test did not end within {STOP_TEST_S:.0f} s: {told}")
-            self._sleep(0.02)
         if told.startswith("refused: "):
             raise AgentError(told.removeprefix("refused: "))
         return told

@@ -52,12 +52,9 @@ class RobotProcesses:
 
         Raises TimeoutError with what it says, AgentError when it refuses or was stopped.
         """
-        deadline, told = time.monotonic() + timeout_s, ""
+        deadline, reports = time.monotonic() + timeout_s, self.client.reports(tell)
         while True:
-            report = self.client.ask("state", sensors=False)
-            if report["detail"] != told:
-                told = report["detail"]
-                tell(told)
+            report = next(reports)
             if report["state"] in states:
                 return report
             if report["state"] in ("stopped", "taken_over"):
@@ -68,7 +65,6 @@ class RobotProcesses:
                 if report["detail"].startswith(NO_ROBOT):
                     raise TimeoutError(report["detail"].removeprefix(NO_ROBOT))
                 raise TimeoutError(f"the agent is {report['state']} ({report['detail']}), not {' or '.join(states)}")
-            time.sleep(0.02)
 
     def close(self) -> None:
         """Give the robot back and end both processes. Safe to call twice."""

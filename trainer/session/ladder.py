@@ -1,7 +1,5 @@
 """Ladder and pre-flight check in a session: says who drives, shows the lines, confirms, tests the stop."""
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
@@ -10,34 +8,13 @@ from core.checks import Line
 from core.robot.guard import Preflight, RobotGuard
 from core.robot.preflight import MocapCheck, motion_capture
 from trainer.session.context import SessionContext
+from trainer.session.errand import Errand
 from trainer.session.evidence import GuardedRobot
 from trainer.session.messages import LogLine, PreflightAsked, PreflightChanged, RungView, SessionError
 from trainer.session.subject import subject_of
 
 LOOK_PERIOD_S = 1.0
 NO_ROBOT = Line("caution", "robot", "the backend is a simulator: there is nothing to check", "choose a Booster T1")
-
-
-class StopTest:
-    """A stop test on a thread: stops, telemetry and heartbeats go on meanwhile."""
-
-    def __init__(self, guard: RobotGuard) -> None:
-        self.steps: deque[str] = deque()
-        self.result = self.failure = ""
-        self._guard = guard
-        self._thread = threading.Thread(target=self._run, name="stop-test", daemon=True)
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """Whether it is over."""
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self.result = self._guard.stop_test(self.steps.append)
-        except RuntimeError as error:
-            self.failure = str(error)
 
 
 class Ladder:
@@ -47,7 +24,7 @@ class Ladder:
         self._context = context
         self._told: PreflightChanged | None = None
         self._due_s = float("-inf")
-        self._test: StopTest | None = None
+        self._test: Errand | None = None
 
     @property
     def _guard(self) -> RobotGuard | None:
@@ -138,9 +115,9 @@ class Ladder:
     def _begin_test(self, guard: RobotGuard) -> None:
         if self._test is None:
             self._context.emit(LogLine("testing the hard stop"))
-            self._test = StopTest(guard)
+            self._test = Errand("stop-test", guard.stop_test)
 
-    def _follow(self, test: StopTest) -> None:
+    def _follow(self, test: Errand) -> None:
         while test.steps:
             self._context.emit(LogLine(f"robot: {test.steps.popleft()}"))
         if not test.done:

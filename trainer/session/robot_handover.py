@@ -1,42 +1,26 @@
 """A real robot in a session: when it is taken over and given back, and what its guards say meanwhile."""
 
-import threading
-from collections import deque
 from collections.abc import Callable
 
 from core.backends.base import LiveBackend
 from core.control.stop import StopLevel
 from trainer.session.context import SessionContext
 from trainer.session.episodes import WORLD
+from trainer.session.errand import Errand
 from trainer.session.ladder import Ladder
 from trainer.session.messages import LogLine, SessionError
 
 
-class TakeOver:
-    """The seconds in which a robot stands up and is taken over, on a thread: stops and telemetry go on."""
+class TakeOver(Errand):
+    """A robot stands up and is taken over."""
 
     def __init__(self, robot: LiveBackend, then: Callable[[], None]) -> None:
         """then: what the loop does once the robot follows."""
         self.then = then
-        self.steps: deque[str] = deque()
-        "what the robot's guards say that they do"
-        self.failure = ""
+        self.robot = robot
         self.unwanted = False
         "nobody wants the robot any more: it is given back when it follows"
-        self.robot = robot
-        self._thread = threading.Thread(target=self._run, name="take-over", daemon=True)
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """Whether the robot follows, or refused."""
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self.robot.take_over(self.steps.append)
-        except RuntimeError as error:
-            self.failure = str(error)
+        super().__init__("take-over", robot.take_over)
 
 
 class RobotHandover:

@@ -65,14 +65,3 @@ class FakeT1(FakeBackend):
         self.steps += 1
         self.rate.wait()
         return super().step(target)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time_s = 100.0
-
-    def now(self) -> float:
-        return self.time_s
-
-    def sleep(self, seconds: float) -> None:
-        self.time_s += seconds

@@ -1,7 +1,8 @@
 """A live session with a robot that needs no process: for tests of what the session does with one."""
 
 import pytest
-from fake_t1 import Clock, FakeT1
+from desk_parts import Clock
+from fake_t1 import FakeT1
 
 from trainer.session import parts
 from trainer.session.live import LiveSession

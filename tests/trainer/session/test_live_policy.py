@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from desk_parts import Heard
 
 from core.policy.build import build_planner
 from core.policy.checkpoint import save_planner
@@ -31,7 +32,6 @@ from trainer.session.messages import (
     SessionError,
     SettingsKept,
     StateChanged,
-    Telemetry,
     WorkerEvent,
 )
 from trainer.session.planner_link import PlannerProcess
@@ -61,7 +61,7 @@ def store(path: Path, seed: int = 0) -> Planner:
     return planner
 
 
-class Desk:
+class Desk(Heard):
     """A session whose clock stands still, so that nothing is paced; planner processes live in real time."""
 
     def __init__(self, folder: Path) -> None:
@@ -121,15 +121,6 @@ class Desk:
             assert time.monotonic() < deadline, self.telemetry
             self.commands(1)
             time.sleep(0.01)
-
-    def told(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def telemetry(self) -> Telemetry:
-        telemetry = self.session.telemetry()
-        assert telemetry is not None
-        return telemetry
 
     @property
     def walking(self) -> bool:

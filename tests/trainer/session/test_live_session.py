@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from desk_parts import Clock, Heard
 
 from core.data.dataset import Dataset
 from core.data.episodes import DatasetWriter
@@ -25,26 +26,12 @@ from trainer.session.messages import (
     StateChanged,
     Stop,
     StopChanged,
-    Telemetry,
     WorkerEvent,
     encode,
 )
 
 
-class Clock:
-    """Time passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time_s = 100.0
-
-    def now(self) -> float:
-        return self.time_s
-
-    def sleep(self, seconds: float) -> None:
-        self.time_s += seconds
-
-
-class Desk:
+class Desk(Heard):
     """A session, its clock and what it said."""
 
     def __init__(self) -> None:
@@ -76,15 +63,6 @@ class Desk:
             if self.heart:
                 self.session.receive(Heartbeat())
             self.session.tick()
-
-    def told(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def telemetry(self) -> Telemetry:
-        telemetry = self.session.telemetry()
-        assert telemetry is not None
-        return telemetry
 
     def limit(self, seconds: float) -> None:
         """Make the task's time limit short."""
