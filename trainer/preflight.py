@@ -86,7 +86,7 @@ def _work(config: Config, guard: RobotGuard, tell: Callable[[str], None]) -> Pre
             guard.stop_test(tell)
         except AgentError as error:
             failed.append(Line("bad", "stop test", str(error), "mend that, then test again"))
-    found = guard.look()
+    found = guard.look(patient=True)
     return view_of(replace(found, lines=(*found.lines, *failed, _mocap_line(config))))
 
 

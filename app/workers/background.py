@@ -25,6 +25,7 @@ class Background(QObject):
         super().__init__()
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pending = 0
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
         self._finished.connect(self._on_finished)
@@ -51,7 +52,8 @@ class Background(QObject):
         self._queue.put(lambda: self._finished.emit((done, always), _attempt(title, work)))
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """End the thread after the work at hand. Safe to call twice."""
+        """End the thread after the work at hand; whatever is still on its way is not delivered. Safe to call twice."""
+        self._closed = True
         self._queue.put(None)
         self._thread.join(timeout_s)
 
@@ -63,6 +65,8 @@ class Background(QObject):
     def _on_finished(
         self, callbacks: tuple[Callable[..., None] | None, Callable[..., None] | None], result: Any
     ) -> None:
+        if self._closed:  # the widgets that would be told may be gone
+            return
         done, always = callbacks
         self._pending -= 1
         if self._pending == 0:

@@ -11,6 +11,8 @@ from core.robot.ladder import RungState
 from core.robot.ladder_evidence import BodyMode, Rung, Subject
 
 STOP_TEST_S = 30.0
+LOOK_S = 15.0
+"""Longer than an agent looks at a robot and its calls may take."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class RobotGuard:
 
     def check(self) -> None:
         """Raises AgentError with every red line of the agent."""
-        self._client.ask("check", mode=self.mode)
+        self._client.ask("check", LOOK_S, mode=self.mode)
 
-    def look(self) -> Preflight:
-        """Every line and every rung, as the agent sees them now."""
-        told = self._client.ask("preflight", mode=self.mode)
+    def look(self, patient: bool = False) -> Preflight:
+        """Every line and every rung, as the agent sees them now; patient: once the robot was seen for long enough."""
+        told = self._client.ask("preflight", LOOK_S, mode=self.mode, patient=patient)
         return Preflight(
             tuple(Line(**line) for line in told["lines"]),
             tuple(_rung(state) for state in told["rungs"]),

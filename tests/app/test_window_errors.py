@@ -86,6 +86,14 @@ def test_that_failing_work_becomes_a_problem_and_the_next_work_runs(qtbot: QtBot
     background.close()
 
 
+def test_that_nothing_is_delivered_after_the_end_when_the_widgets_may_be_gone(qtbot: QtBot) -> None:
+    background, done = Background("test"), list[int]()
+    background.submit("work", lambda: 7, done.append)
+    background.close()  # the thread has ended, its result waits in the queue of events
+    qtbot.wait(50)
+    assert done == []
+
+
 def test_that_a_stopped_background_ends_within_two_seconds(qtbot: QtBot) -> None:
     background = Background("test")
     began = time.monotonic()

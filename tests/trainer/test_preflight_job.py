@@ -19,8 +19,12 @@ def test_that_a_simulated_robot_is_looked_at_tested_and_locked_when_it_practises
         address = f"127.0.0.1:{robot.domain}"
         assert main(Config(robot=address, gantry="Ada", remote="Ada", stop_test=True)) == 0
         said = capsys.readouterr().out
-        assert main(Config(robot=address, hang="shadow", practise=True, json=True)) == NOT_READY
-        found = json.loads(capsys.readouterr().out)
+        for _ in range(3):  # a busy computer may be red for a moment, and says so
+            assert main(Config(robot=address, hang="shadow", practise=True, json=True)) == NOT_READY
+            found = json.loads(capsys.readouterr().out)
+            red = [line["what"] for line in found["lines"] if line["level"] == "bad"]
+            if "network" not in red:
+                break
         status = robot.status()
 
     assert "✔ stop test: the robot confirmed after" in said
@@ -29,7 +33,6 @@ def test_that_a_simulated_robot_is_looked_at_tested_and_locked_when_it_practises
     assert "● motion capture: not configured" in said
     assert "locked gantry, whole body" in said
     assert "SIM000000 (simulated); heuristic, controllers" in said
-    red = [line["what"] for line in found["lines"] if line["level"] == "bad"]
     assert red == ["rung 'shadow'"]
     assert status["mode"] == 0
     assert status["violations"] == {}

@@ -4,6 +4,7 @@ No setting opens it for a real robot. A simulated one need not climb the ladder,
 """
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
@@ -18,12 +19,14 @@ from core.robot.ladder import RungState, climb
 from core.robot.ladder import refusal as ladder_refusal
 from core.robot.ladder_evidence import BodyMode, RobotId, Rung, Subject, rung_of
 from core.robot.ladder_store import LadderError, LadderStore
-from core.robot.preflight import Confirmed, Facts, StopTest, inspect, refusal
+from core.robot.preflight import USUAL_CALL_MS, Confirmed, Facts, StopTest, inspect, refusal
 from core.robot.view import Link
 from core.robot.wire import Api, Code
 
-WATCHED_S = 2.0
+WATCHED_S = 4.0
 """How long a robot is looked at before it is judged, at most."""
+PATIENCE_S = 1.5
+"""A call that took longer to fail found no robot: it is not asked again."""
 What = Literal["gantry", "remote"]
 
 
@@ -89,7 +92,7 @@ class Gate:
         return climb(records, self.robot, self.subject, now_s)
 
     def lines(self, mode: BodyMode) -> tuple[Line, ...]:
-        """The pre-flight check for a way of driving. Asks the robot: up to 1 s."""
+        """The pre-flight check for a way of driving. Asks the robot: up to 3 s."""
         return inspect(self._facts(mode))
 
     def check(self, mode: BodyMode, stop_tested: bool = True) -> None:
@@ -143,9 +146,18 @@ class Gate:
         )
 
     def _call_ms(self) -> float:
+        """Round trip of a call, NaN without an answer: median of three when the first was lost or late."""
+        begun_s = self._now()
+        taken = [self._one_call_ms()]
+        if not taken[0] <= USUAL_CALL_MS and self._now() - begun_s < PATIENCE_S:
+            taken += [self._one_call_ms(), self._one_call_ms()]
+        middle = statistics.median(taken)
+        return middle if math.isfinite(middle) else math.nan
+
+    def _one_call_ms(self) -> float:
         asked_s = self._now()
         code = self.link.call(Api.GET_MODE, {}, "ask")
-        return 1e3 * (self._now() - asked_s) if code == Code.OK else math.nan
+        return 1e3 * (self._now() - asked_s) if code == Code.OK else math.inf
 
 
 def _words(states: tuple[RungState, ...], rung: Rung) -> str:

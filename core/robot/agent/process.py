@@ -153,6 +153,8 @@ class AgentProcess:
                 agent.gate.confirm(request["what"], str(request.get("by", "")))
                 return agent.report(sensors=False)
             case "preflight":
+                if request.get("patient"):
+                    self.wait(lambda: agent.gate.seen, WATCHED_S)
                 return agent.gate.report(request.get("mode", "upper_body"))
             case "check":
                 self.wait(lambda: agent.gate.seen, WATCHED_S)

@@ -19,7 +19,7 @@ from core.robot.agent.sequences import Sequences
 from core.robot.agent.state import AgentState, RefusedError
 from core.robot.ladder_evidence import Evidence, RobotId, Rung, Subject
 from core.robot.ladder_store import LadderStore
-from core.robot.wire import Mode
+from core.robot.wire import Code, Mode
 from core.t1.model import DEFAULT_JOINT_POS
 
 REAL_INFO = {"serial_number": "T1-0042", "model": "T1", "version": "1.6", "name": "t1"}
@@ -461,6 +461,16 @@ def test_that_a_report_is_plain_json(make: Any) -> None:
     told = json.loads(json.dumps(bench.agent.gate.report("upper_body"), allow_nan=True))
     assert [line["what"] for line in told["lines"]][:2] == ["network", "rung 'gantry, arms only'"]
     assert (told["robot"], told["enforced"], len(told["rungs"])) == ("T1-0042", True, 5)
+
+
+@pytest.mark.parametrize(("lost", "level"), [(1, "good"), (2, "bad"), (3, "bad")])
+def test_that_one_lost_call_is_not_taken_for_a_dead_service(make: Any, lost: int, level: str) -> None:
+    bench = make(rungs=Rung.SHADOW)
+    bench.rig.run(1.1)
+    answers = iter([Code.TIMEOUT] * lost + [Code.OK] * 3)
+    bench.robot.call = lambda *_: next(answers)
+    network = next(line for line in bench.agent.gate.lines("upper_body") if line.what == "network")
+    assert network.level == level
 
 
 def test_that_controllers_cannot_be_swapped_unseen(make: Any) -> None:
