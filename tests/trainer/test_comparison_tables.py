@@ -106,6 +106,10 @@ def test_that_only_what_is_missing_is_trained():
     assert steps(Config(use=("dppo=.",), rows=("dppo",))) == ["evaluate-dppo"]
     swept = steps(Config(data, sweep="demonstrations", counts=(20, 10)))
     assert swept[:4] == ["pretrain-dit-10", "evaluate-dit-10", "finetune-dppo-10", "evaluate-dppo-10"]
+    before = Config(data, sweep="demonstrations", counts=(10, 20), rows=("dit",), use=("dppo-20=.",))
+    assert steps(before) == [
+        "pretrain-dit-10", "evaluate-dit-10", "pretrain-dit-20", "evaluate-dit-20", "evaluate-dppo-20"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,11 @@ def _needed(steps: list[Step], given: dict[str, Path]) -> list[Step]:
 
 
 def is_shown(row: Row, config: Config) -> bool:
-    """Whether a row stands in the table: some are only trained because others begin with them."""
-    return config.sweep != "none" or row.method in config.rows
+    """Whether a row stands in the table: some are only trained because others begin with them.
+
+    A sweep shows every planner that is given, too: fine-tuning is dear, and some of it may exist.
+    """
+    return row.method in config.rows or (config.sweep != "none" and row.key in given_names(config))
 
 
 def rows_of(config: Config) -> list[Row]:
@@ -133,6 +136,11 @@ def curriculum_rows(config: Config) -> list[Row]:
         Row("direct", "DPPO, widest starts at once", "dppo", count, "dit", MAXIMUM),
         Row("led", "DPPO, curriculum of starts", "dppo", count, "dit", MAXIMUM, curriculum=True),
     ]
+
+
+def given_names(config: Config) -> list[str]:
+    """Rows of --use."""
+    return [entry.partition("=")[0] for entry in config.use]
 
 
 def given_planners(config: Config, rows: list[Row]) -> dict[str, Path]:

@@ -4,7 +4,8 @@ Trains what is missing, measures every planner, and writes a table (Markdown, CS
 a page (HTML) into the run folder; each method is tested against DPPO pair by pair. Every training and every evaluation
 is a run folder below it. Ctrl-C stops cleanly; --resume RUN goes on, and nothing that is done is done again.
 --use NAME=PATH takes a planner that exists already (a file or a run folder) instead of training one.
---sweep demonstrations measures success before and after fine-tuning against the number of demonstrations.
+--sweep demonstrations measures success before and after fine-tuning against the number of demonstrations
+(--rows dit: only before, and whatever --use gives).
 --sweep curriculum measures at starts far outside of the demonstrations: before, fine-tuned with and without curriculum.
 --from-json FILE only writes tables and plots again.
 """
@@ -32,7 +33,7 @@ class Config:
     task: str = "box_pickup"
     "name of the task"
     rows: tuple[RowName, ...] = ("dit", "mlp", "mlp-ft", "residual", "dppo")
-    "dit, mlp: pre-trained; mlp-ft, residual, dppo: fine-tuned; scratch: dppo from random weights (B89)"
+    "dit, mlp: pre-trained; mlp-ft, residual, dppo: tuned; scratch: dppo from random weights (B89); sweeps: dit, dppo"
     sweep: Literal["none", "demonstrations", "curriculum"] = "none"
     "demonstrations: pre-trained and fine-tuned for each of counts; curriculum: at the widest starts (dit, direct, led)"
     counts: tuple[int, ...] = (10, 20, 50, 100, 200, 1000)
