@@ -162,8 +162,11 @@ class LiveBackend(Backend, Protocol):
 
     rate: Rate
     "paces `step`"
-    engaged: bool
-    "whether targets reach the joints"
+
+    @property
+    def engaged(self) -> bool:
+        """Whether targets reach the joints."""
+        ...
 
     def take_over(self, tell: Callable[[str], None] = lambda _: None) -> None:
         """Bring the robot to where targets may begin; takes seconds, `tell` hears of each step.

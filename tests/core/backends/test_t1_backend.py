@@ -77,7 +77,7 @@ def test_that_a_robot_is_driven_through_the_border() -> None:
 
 
 def test_that_a_missing_robot_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.backends.t1.CONNECT_S", 1.0)
+    monkeypatch.setattr("core.robot.session.CONNECT_S", 1.0)
     with pytest.raises(
         ConnectionError, match=r"no session with the robot: the agent is disconnected \(connecting on 127"
     ):

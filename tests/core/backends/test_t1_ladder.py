@@ -65,15 +65,14 @@ def test_that_a_shadow_puts_nothing_on_the_wire_not_even_when_it_is_stopped_or_k
         state, while_running = made.read_state(), robot.status()
         made.step(target(damping=True))
         made.request_stop(StopLevel.HARD)
-        words = made._urgent.ask("state", sensors=False)["stop_words"]
+        words = made.session.ask("state", sensors=False)["stop_words"]
         with pytest.raises(AgentError, match=r"shadow sends nothing|shadow"):
             made.guard.stop_test()
         assert made.clear_stop() == ""
         made.take_over()
         made.engage()
         made.beat(0.0)
-        assert made._processes is not None
-        os.kill(made._processes.agent.pid, signal.SIGKILL)  # the dead-man is not armed by a shadow
+        os.kill(made.session.agent_pid, signal.SIGKILL)  # the dead-man is not armed by a shadow
         time.sleep(0.6)
         after = robot.status()
     finally:
@@ -110,8 +109,7 @@ def test_that_the_same_session_on_the_gantry_is_seen_on_the_wire_and_leaves_evid
         made.take_over()
         made.engage()
         made.step(target())
-        assert made._processes is not None
-        os.kill(made._processes.agent.pid, signal.SIGKILL)
+        os.kill(made.session.agent_pid, signal.SIGKILL)
     finally:
         made.close()
 
@@ -131,10 +129,9 @@ def test_that_a_locked_rung_is_refused_before_anything_moves_whoever_asks(robot:
         with pytest.raises(RuntimeError, match=r"'gantry, whole body' is locked for SIM000000.*simulation: 0\.0 of 5"):
             made.take_over()
         for name in ("prepare", "custom", "upper_body"):
-            made._client.ask(name)
-            assert made._processes is not None
+            made.session.ask(name)
             with pytest.raises(AgentError):
-                made._processes.wait_for("upper_body", "custom", timeout_s=20.0)
+                made.session.wait_for("upper_body", "custom")
         found = made.guard.look()
     finally:
         made.close()
