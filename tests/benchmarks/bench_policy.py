@@ -17,6 +17,7 @@ from torch import Tensor
 from core.export.graph import write_graph
 from core.export.session import OnnxSession
 from core.policy.build import build_planner
+from core.policy.checkpoint import load_planner
 from core.policy.config import DitConfig, MlpConfig, PlannerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
@@ -30,6 +31,7 @@ from tests.benchmarks.reference_transformer import ReferenceTransformer
 
 GOAL_RATIO = 2.0
 GOAL_LATENCY_MS = 20.0
+SHIPPED = sorted((Path(__file__).parents[2] / "assets" / "planners" / "box_pickup").glob("*.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,31 @@ def time_calls(call: Callable[[], object], count: int) -> tuple[np.ndarray, np.n
     return cpu_ms, wall_ms
 
 
+def print_chunk_times(count: int) -> float:
+    """Of the shipped planners (torch, ONNX) and of each size: the slowest shipped p99, ms of processor time."""
+    print(f"\n{'a chunk at batch 1, one thread, ms':48s} {'cpu p50':>8s} {'p99':>6s} {'wall p50':>9s} {'p99':>6s}")
+    slowest_ms = 0.0
+    for path in SHIPPED:
+        planner = load_planner(path).planner
+        assert isinstance(planner, DiffusionPlanner)
+        title = f"shipped {path.stem}, {planner.steps.count} steps"
+        slowest_ms = max(slowest_ms, print_times(f"{title}, torch", time_chunks(planner, count)))
+        if importlib.util.find_spec("onnxscript"):
+            slowest_ms = max(slowest_ms, print_times(f"{title}, ONNX Runtime", time_exported(planner, count)))
+    for title, (config, _) in PLANNERS.items():
+        planner = make_planner(config)
+        assert isinstance(planner, DiffusionPlanner)
+        print_times(f"{title}, {planner.steps.count} steps, torch", time_chunks(planner, count))
+    return slowest_ms
+
+
+def print_times(title: str, times_ms: tuple[np.ndarray, np.ndarray]) -> float:
+    """One line of the table: the p99 of the processor's time."""
+    numbers = [float(np.percentile(values, q)) for values in times_ms for q in (50, 99)]
+    print(f"{title:48s} {numbers[0]:8.1f} {numbers[1]:6.1f} {numbers[2]:9.1f} {numbers[3]:6.1f}", flush=True)
+    return numbers[1]
+
+
 def main(config: PolicyConfig) -> int:
     """Print both tables. Returns 1 when a goal is missed."""
     torch.set_num_threads(1)
@@ -182,23 +209,9 @@ def main(config: PolicyConfig) -> int:
         ratio = row.samples_per_cpu_s / reference.samples_per_cpu_s
         rates = f"{row.samples_per_cpu_s:8.0f} {row.samples_per_s:8.0f} {ratio:6.2f}"
         print(f"{row.title:34s} {row.parameters / 1e6:6.2f} {rates}")
-    print(f"\n{'a chunk at batch 1, one thread, ms':44s} {'cpu p50':>8s} {'p99':>6s} {'wall p50':>9s} {'p99':>6s}")
-    default = next(iter(PLANNERS))
-    latencies = []
-    for title, (planner_config, _) in PLANNERS.items():
-        planner = make_planner(planner_config)
-        assert isinstance(planner, DiffusionPlanner)
-        timed = {"torch": time_chunks(planner, config.chunks)}
-        if title == default and importlib.util.find_spec("onnxscript"):
-            timed["ONNX Runtime"] = time_exported(planner, config.chunks)
-        for runtime, times in timed.items():
-            numbers = [np.percentile(values, q) for values in times for q in (50, 99)]
-            name = f"{title}, {planner.steps.count} steps, {runtime}"
-            print(f"{name:44s} {numbers[0]:8.1f} {numbers[1]:6.1f} {numbers[2]:9.1f} {numbers[3]:6.1f}")
-            if title == default:
-                latencies.append(numbers[1])
+    slowest_ms = print_chunk_times(config.chunks)
     fast = rows[0].samples_per_cpu_s >= GOAL_RATIO * reference.samples_per_cpu_s
-    prompt = min(latencies) <= GOAL_LATENCY_MS
+    prompt = slowest_ms <= GOAL_LATENCY_MS
     print(f"\ngoals: {GOAL_RATIO} x the reference {'met' if fast else 'MISSED'}, "
-          f"p99 of a chunk {GOAL_LATENCY_MS} ms {'met' if prompt else 'MISSED'}")  # fmt: skip
+          f"p99 of a shipped planner's chunk {GOAL_LATENCY_MS} ms {'met' if prompt else 'MISSED'}")  # fmt: skip
     return 0 if fast and prompt else 1
