@@ -38,7 +38,7 @@ class StopRig:
 
     def __init__(self, log_path: str = "") -> None:
         ask_for_realtime()
-        self.robot = SimProcess(Config(balance=False, stand_up_s=0.3))
+        self.robot = SimProcess(Config(task="box_pickup", balance=False, stand_up_s=0.3))
         self.config = AgentConfig(
             domain=self.robot.domain, interface="127.0.0.1", stand_up_s=0.9, ramp_s=0.1, log_path=log_path
         )
@@ -74,8 +74,7 @@ class StopRig:
             self.processes = RobotProcesses(self.config)
         client = self.processes.client
         self._until_cleared()
-        client.ask("prepare")
-        self.processes.wait_for("prepare")
+        self._prepare()
         self.beats.set()
         client.ask("custom")
         self.processes.wait_for("custom")
@@ -123,6 +122,22 @@ class StopRig:
                 return
             time.sleep(0.05)
         raise TimeoutError(f"the agent did not come back: {report}")
+
+    def _prepare(self) -> None:
+        """Stand up. The pre-flight check looks back: traffic that was cut a moment ago is still red; and a robot that
+        held its last command without anybody's balance hangs askew."""
+        assert self.processes is not None
+        self.robot.ask("place 0")
+        deadline = time.monotonic() + 10.0
+        while True:
+            self.processes.client.ask("prepare")
+            try:
+                self.processes.wait_for("prepare")
+                return
+            except AgentError as error:
+                if "network" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def _send_targets(self) -> None:
         client, owner = None, None

@@ -15,7 +15,7 @@ from core.robot.gains import PREPARE_KD, PREPARE_KP
 from core.robot.ladder_evidence import BodyMode, rung_of
 from core.robot.preflight import Confirmed
 from core.robot.wire import Api, Code, Mode, mode_name
-from core.t1.model import DEFAULT_JOINT_POS, KD, KP, NUM_JOINTS
+from core.t1.model import DEFAULT_JOINT_POS, JOINT_NAMES, KD, KP, NUM_JOINTS
 
 CONFIRM_S = 3.0
 """How long the robot may take to say that a mode was entered."""
@@ -23,6 +23,10 @@ DEADMAN_S = 5.0
 """How long the dead-man may take to find the robot."""
 HOLD_S = 0.1
 """Frames that hold the robot flow this long before a mode that obeys them is asked for."""
+STILL_RAD_S, REST_S = 0.5, 5.0
+"""A robot is at rest below this joint speed, which it may take so long to reach."""
+MAX_MOVED_RAD = 0.05
+"""With the next line less than what a joint may jump when custom mode begins to obey the frames (0.15 rad)."""
 MAX_OFFSET_RAD = 0.1
 """How far a held target may be from the joints to carry the load that they carry now."""
 ARM_POSE_RAMPS = 2.0
@@ -67,9 +71,13 @@ class Sequences:
         self._pass_gate("custom")
         self._open_record("custom")
         agent.say("holding every joint where it is")
+        self._come_to_rest()
+        held = agent.link.view.low.q.copy()
         agent.stream.begin(self._carrying(PREPARE_KP), PREPARE_KP, PREPARE_KD, WHOLE_BODY, now())
         try:
             self._pause(HOLD_S)
+            moved, joint = _furthest(agent.link.view.low.q - held)
+            self._require(moved < MAX_MOVED_RAD, f"the robot moved by itself: {joint} by {moved:.2f} rad")
             agent.say("asking for custom mode")
             self._change_mode(Mode.CUSTOM)
             agent.say("moving to the first pose of the controller")
@@ -218,6 +226,16 @@ class Sequences:
                 f"the evidence of this session cannot be written ({error}): free space for {gate.store.path}"
             ) from None
 
+    def _come_to_rest(self) -> None:
+        """Holding joints where they were a moment ago would jerk a robot that moves. Raises RefusedError."""
+        low = lambda: self._agent.link.view.low  # noqa: E731
+        still = self._wait(lambda: _furthest(low().dq)[0] < STILL_RAD_S, REST_S)
+        self._check_stop()
+        speed, joint = _furthest(low().dq)
+        self._require(
+            still, f"the robot does not come to rest: {joint} moves at {speed:.1f} rad/s; steady it, try again"
+        )
+
     def _carrying(self, kp: np.ndarray) -> np.ndarray:
         """Targets at the measured joints, off by what makes the springs carry the present load."""
         low = self._agent.link.view.low
@@ -283,3 +301,9 @@ class Sequences:
     def _require(condition: bool, message: str) -> None:
         if not condition:
             raise RefusedError(message)
+
+
+def _furthest(values: np.ndarray) -> tuple[float, str]:
+    """Largest magnitude of one value a joint, and that joint."""
+    i = int(np.abs(values).argmax())
+    return float(abs(values[i])), JOINT_NAMES[i]

@@ -50,6 +50,31 @@ def test_that_the_first_frame_holds_the_joints_where_they_are(rig: Rig) -> None:
     np.testing.assert_allclose(rig.robot.frames[0].q, measured, atol=1e-9)
 
 
+def test_that_a_robot_that_swings_is_not_held_before_it_rests(rig: Rig) -> None:
+    rig.sequences.prepare()
+    rig.robot.low = replace(rig.robot.low, dq=np.full(NUM_JOINTS, 0.8))
+    rig.robot.publish()
+    with pytest.raises(RefusedError, match=r"does not come to rest: .* moves at 0\.8 rad/s; steady it"):
+        rig.sequences.custom()
+    assert rig.robot.firmware.mode == Mode.PREPARE
+    assert not rig.robot.frames
+
+
+def test_that_a_robot_that_moves_while_it_is_held_is_not_taken_over(rig: Rig) -> None:
+    rig.sequences.prepare()
+    began_s = rig.robot.now_s
+    rig.agent.stream.begin, begin = lambda *held: (begin(*held), pull())[0], rig.agent.stream.begin
+
+    def pull() -> None:
+        rig.robot.q = rig.robot.q + 0.08
+
+    with pytest.raises(RefusedError, match=r"the robot moved by itself: .* by 0\.08 rad"):
+        rig.sequences.custom()
+    assert rig.robot.now_s - began_s < 1.0
+    assert rig.robot.firmware.mode == Mode.PREPARE
+    assert rig.breaches == {}
+
+
 def test_that_the_arms_are_taken_over_while_the_firmware_balances(rig: Rig) -> None:
     rig.into("upper_body")
     drive(rig, 0.7, velocity=(0.1, 0.0, 0.0))
@@ -254,6 +279,8 @@ def test_that_a_stop_wins_over_a_running_sequence(rig: Rig) -> None:
     usual = rig.wait
 
     def press_soon(condition: Callable[[], bool], seconds: float) -> bool:
+        if rig.agent.stream.phase == "off":  # still looking whether the robot rests
+            return usual(condition, seconds)
         rig.agent.stop.request(StopLevel.HARD, "pressed")
         return usual(condition, seconds)
 
