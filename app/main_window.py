@@ -21,6 +21,7 @@ from app.actions import Entry, build_menus, shortcut_table
 from app.dialogs.about import AboutDialog
 from app.dialogs.safety_log import SafetyLogDialog
 from app.dialogs.shortcuts import ShortcutsDialog
+from app.drawing_pace import PICTURE_CHOICES
 from app.errors import ProblemPresenter
 from app.jobs import RUNS_ROOT
 from app.panels.browser import BrowserPanel
@@ -92,6 +93,8 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(state, bar)
         self._connect()
         self._restore_layout()
+        picture = settings.value("picture")
+        self.view.choose_picture(picture if picture in PICTURE_CHOICES else "auto")
 
     # ------------------------------------------------------------------ widgets
 
@@ -338,6 +341,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         self.show_page(ROBOT)
         self._settings.setValue("geometry", self.saveGeometry())
+        self._settings.setValue("picture", self.view.view.pace.choice)
         self._settings.setValue("arrangement", self.saveState(LAYOUT_VERSION))
         self.stop_keys.close()
         self._state.close()

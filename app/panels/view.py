@@ -7,23 +7,31 @@ from pathlib import Path
 
 import mujoco
 from PyQt6.QtCore import QDateTime, QStandardPaths, Qt, pyqtSlot
-from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.drawing_pace import PICTURE_CHOICES, ROBOT_SHARE, SIMULATION_SHARE, PictureChoice
+from app.panels.replay_bar import ReplayBar
 from app.problems import Problem
-from app.replay import SPEEDS
-from app.state import AppState
-from app.theme import METRICS, mono_font
+from app.state import DISPLAY_HZ, AppState
+from app.theme import METRICS
 from app.widgets.gl_renderer import is_software
 from app.widgets.roles import label, set_property, yielding
 from app.widgets.scene_view import SceneView
+from app.widgets.tool import tool
 from core.backends.mujoco_scene import compile_scene
 from core.tasks.scene import Scene
 from core.teleop.keyboard import MOTION_KEYS
 from trainer.session.messages import RecordAction, Telemetry, VrView
 
 EMPTY_SCENE = Scene("empty")
-SLIDER_STEPS = 10_000
 LATE_LOOP_HZ = 47.0
+SOFTWARE_HZ, LATE_HZ = 20.0, 15.0
+"A processor that draws must leave time for the controllers: most frames a second, and while the loop is late"
+PICTURE_TIP = """How fine the picture is. Drawing gets a third of the window's time while a robot is driven.
+auto: where the computer draws slowly, fewer frames (down to 10 a second), then no shadows, then fewer pixels
+full: always fine, however few frames; simple: always the cheapest picture"""
+SIMPLIFIED_TIP = "The picture is simplified because this computer draws slowly: {what}, {cost:.0f} ms a frame"
+DETAIL_WORDS = {"full": "everything", "plain": "no shadows", "coarse": "no shadows, fewer pixels"}
 RECORD_KEYS: dict[str, RecordAction] = {"r": "start", "return": "keep", "delete": "discard", "z": "undo"}
 "Keys of the group 'session' in core.teleop.keyboard; the stops are seen by app.stop_keys"
 
@@ -51,18 +59,22 @@ class ViewPanel(QWidget):
         self._meshes_dir = meshes_dir
         self._scene_shown: Scene | None = None
         self._ticks = 0
+        self._software = is_software()
         self._was_running = False
         self.view = SceneView()
         self.banner = yielding("", "banner", "view_banner", left=True)
         self.operator_line = yielding("", "hint", "operator_line", left=True)
         self.rate = label("", "muted", "view_rate")
-        self.follow = _tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
-        self.ghosts = _tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
-        self.shadows = _tool("Shadows", "shadows", "Shadows: prettier, slower without a graphics card", checked=True)
-        self.home = _tool("Reset view", "reset_view", "Look from the right again (Ctrl+0)")
-        self.shot = _tool("Screenshot", "screenshot", "Save the picture (Ctrl+Shift+S)")
+        self.follow = tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
+        self.ghosts = tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
+        self.shadows = tool("Shadows", "shadows", "Shadows: prettier, slower without a graphics card", checked=True)
+        self.picture = QComboBox()
+        self.home = tool("Reset view", "reset_view", "Look from the right again (Ctrl+0)")
+        self.shot = tool("Screenshot", "screenshot", "Save the picture (Ctrl+Shift+S)")
         self.replay_bar = ReplayBar(state)
         self._frame = QFrame()
+        self.view.paced = True
+        self.view.pace.choose("auto")
         self._build()
         self._connect()
         self.show_scene(EMPTY_SCENE)
@@ -90,8 +102,14 @@ class ViewPanel(QWidget):
         row = QHBoxLayout(bar)
         row.setContentsMargins(METRICS.gap, METRICS.tight, METRICS.gap, METRICS.tight)
         row.setSpacing(METRICS.tight)
-        for tool in (self.follow, self.ghosts, self.shadows, self.home, self.shot):
-            row.addWidget(tool)
+        for button in (self.follow, self.ghosts, self.shadows, self.home, self.shot):
+            row.addWidget(button)
+        self.picture.setObjectName("picture_choice")
+        self.picture.setToolTip(PICTURE_TIP)
+        self.picture.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for choice in PICTURE_CHOICES:
+            self.picture.addItem(f"Picture: {choice}", choice)
+        row.addWidget(self.picture)
         row.addWidget(yielding("drag: orbit · right drag: pan · wheel: zoom", "muted"), 1)
         row.addWidget(self.rate)
         return bar
@@ -106,6 +124,7 @@ class ViewPanel(QWidget):
         self.view.key_released.connect(self._on_key_released)
         self.view.focus_changed.connect(self._on_focus_changed)
         self.view.failed.connect(self._on_view_failed)
+        self.picture.currentIndexChanged.connect(self._on_picture_chosen)
         self.follow.toggled.connect(self._on_follow_toggled)
         self.ghosts.toggled.connect(self._on_ghosts_toggled)
         self.shadows.toggled.connect(self._on_shadows_toggled)
@@ -127,13 +146,38 @@ class ViewPanel(QWidget):
     @pyqtSlot()
     def _on_ticked(self) -> None:
         self._ticks += 1
-        if self._is_drawn():
-            pose = self._state.pose()
-            if pose is not None and pose is not self.view.pose:
-                self.view.set_pose(pose)
+        pose = self._state.pose()
+        if pose is not None and pose is not self.view.pose:
+            self.view.set_pose(pose)
+        self._pace_view()
         self._show_operator_line()
         if self._ticks % 15 == 0:
-            self.rate.setText(f"{self.view.rate_hz:.0f} fps")
+            self._show_rate()
+
+    def _pace_view(self) -> None:
+        """Draw in step with the ticks, so that picture and plots are put together at once."""
+        pace = self.view.pace
+        pace.share = ROBOT_SHARE if self._state.has_robot else SIMULATION_SHARE
+        telemetry = self._state.telemetry
+        late = telemetry is not None and telemetry.state == "running" and telemetry.loop.rate_hz < LATE_LOOP_HZ
+        pace.top_hz = DISPLAY_HZ if not self._software else LATE_HZ if late else SOFTWARE_HZ
+        self.view.draw_if_due()
+
+    def _show_rate(self) -> None:
+        pace = self.view.pace
+        self.rate.setText(f"{self.view.rate_hz:.0f} fps" + (" · simplified" if pace.is_simplified else ""))
+        words = SIMPLIFIED_TIP.format(what=DETAIL_WORDS[pace.detail], cost=1e3 * pace.cost_s)
+        self.rate.setToolTip(words if pace.is_simplified else "Frames of the picture a second")
+
+    def choose_picture(self, choice: PictureChoice) -> None:
+        """How fine the picture is, as chosen in the bar."""
+        self.picture.setCurrentIndex(PICTURE_CHOICES.index(choice))
+
+    @pyqtSlot(int)
+    def _on_picture_chosen(self, index: int) -> None:
+        self.view.pace.choose(PICTURE_CHOICES[index])
+        self.view.ask_to_draw()
+        self._show_rate()
 
     def _show_operator_line(self) -> None:
         """What a person with the headset lifted needs to read: what was done, and what each hand waits for."""
@@ -142,15 +186,6 @@ class ViewPanel(QWidget):
         self.operator_line.setVisible(vr is not None)  # a row of its own: a text that comes and goes moves no picture
         if vr is not None and telemetry is not None:
             self.operator_line.setText(operator_line(vr, telemetry))
-
-    def _is_drawn(self) -> bool:
-        """Whether this tick draws. A processor that draws must leave time for the controllers: 20 pictures a second
-        instead of 30, 15 while the loop is late."""
-        if not is_software():
-            return True
-        telemetry = self._state.telemetry
-        late = telemetry is not None and telemetry.state == "running" and telemetry.loop.rate_hz < LATE_LOOP_HZ
-        return self._ticks % 2 == 0 if late else self._ticks % 3 != 0
 
     @pyqtSlot(object)
     def _on_scene_changed(self, scene: Scene) -> None:
@@ -219,18 +254,18 @@ class ViewPanel(QWidget):
     @pyqtSlot(bool)
     def _on_ghosts_toggled(self, on: bool) -> None:
         self.view.show_ghosts = on
-        self.view.update()
+        self.view.ask_to_draw()
 
     @pyqtSlot(bool)
     def _on_shadows_toggled(self, on: bool) -> None:
         self.view.shadows = on
-        self.view.update()
+        self.view.ask_to_draw()
 
     @pyqtSlot()
     def reset_view(self) -> None:
         """Look from the home direction."""
         self.view.orbit_camera.reset()
-        self.view.update()
+        self.view.ask_to_draw()
 
     @pyqtSlot()
     def save_screenshot(self) -> Path | None:
@@ -250,99 +285,3 @@ class ViewPanel(QWidget):
 def pictures_folder() -> Path:
     """Where screenshots go."""
     return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)) / "refine-dp"
-
-
-class ReplayBar(QFrame):
-    """Time slider, play and pause, speed, back to the live robot."""
-
-    def __init__(self, state: AppState) -> None:
-        super().__init__()
-        self.setObjectName("view_bar")
-        self._state = state
-        self.play = _tool("Play", "replay_play", "Play or pause the replay")
-        self.back = _tool("◂", "replay_back", "One sample back")
-        self.forth = _tool("▸", "replay_forth", "One sample on")
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.time = QLabel()
-        self.apart = label("", "muted", "replay_apart")
-        self.speed = QComboBox()
-        self.live = _tool("Back to live", "replay_leave", "Show the live robot again")
-        self._build()
-        self._connect()
-
-    def _build(self) -> None:
-        self.slider.setObjectName("replay_slider")
-        self.slider.setRange(0, SLIDER_STEPS)
-        self.time.setFont(mono_font())
-        self.speed.setObjectName("replay_speed")
-        for speed in SPEEDS:
-            self.speed.addItem(f"{speed:g} ×", speed)
-        self.speed.setCurrentIndex(SPEEDS.index(1.0))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(METRICS.gap, METRICS.tight, METRICS.gap, METRICS.tight)
-        for widget in (self.play, self.back, self.forth):
-            row.addWidget(widget)
-        row.addWidget(self.slider, 1)
-        for widget in (self.apart, self.time, self.speed, self.live):
-            row.addWidget(widget)
-
-    def _connect(self) -> None:
-        self.play.clicked.connect(self._on_play_clicked)
-        self.back.clicked.connect(lambda: self._on_stepped(-1))
-        self.forth.clicked.connect(lambda: self._on_stepped(1))
-        self.slider.sliderMoved.connect(self._on_slider_moved)
-        self.speed.activated.connect(self._on_speed_activated)
-        self.live.clicked.connect(self._state.leave_replay)
-        self._state.ticked.connect(self.show_position)
-        self._state.replay_changed.connect(self._on_replay_changed)
-
-    @pyqtSlot()
-    def _on_replay_changed(self) -> None:
-        self._on_speed_activated()
-        self.show_position()
-
-    @pyqtSlot()
-    def show_position(self) -> None:
-        """Show where the replay is."""
-        replay = self._state.replay
-        if replay is None:
-            return
-        if not self.slider.isSliderDown():
-            share = replay.position_s / replay.duration_s if replay.duration_s > 0 else 0.0
-            self.slider.setValue(round(SLIDER_STEPS * share))
-        self.time.setText(f"{replay.position_s:6.2f} / {replay.duration_s:.2f} s  #{replay.index}")
-        self.apart.setText(replay.apart())
-        self.play.setText("Pause" if replay.playing else "Play")
-
-    @pyqtSlot()
-    def _on_play_clicked(self) -> None:
-        replay = self._state.replay
-        if replay is not None:
-            replay.pause() if replay.playing else replay.play()
-
-    def _on_stepped(self, samples: int) -> None:
-        if self._state.replay is not None:
-            self._state.replay.step(samples)
-
-    @pyqtSlot(int)
-    def _on_slider_moved(self, value: int) -> None:
-        replay = self._state.replay
-        if replay is not None:
-            replay.pause()
-            replay.seek(replay.duration_s * value / SLIDER_STEPS)
-
-    @pyqtSlot()
-    def _on_speed_activated(self) -> None:
-        if self._state.replay is not None:
-            self._state.replay.speed = float(self.speed.currentData())
-
-
-def _tool(text: str, name: str, tip: str, checked: bool | None = None) -> QToolButton:
-    tool = QToolButton()
-    tool.setText(text)
-    tool.setObjectName(name)
-    tool.setToolTip(tip)
-    if checked is not None:
-        tool.setCheckable(True)
-        tool.setChecked(checked)
-    return tool

@@ -6,17 +6,20 @@
 import time
 
 import mujoco
-from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QSize, Qt, pyqtSignal, pyqtSlot
 from PyQt6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEvent
 from PyQt6.QtOpenGLWidgets import QOpenGLWidget
 from PyQt6.QtWidgets import QWidget
 from typing_extensions import override
 
+from app.drawing_pace import DrawingPace
 from app.scene_pose import PoseWriter, ScenePose
 from app.theme import METRICS
 from app.widgets.ghosts import add_beside, add_ghosts
 from app.widgets.gl_renderer import is_software, surface_format
+from app.widgets.key_names import key_name
 from app.widgets.orbit_camera import OrbitCamera
+from app.widgets.small_picture import SmallPicture
 
 MAX_GEOMS = 2000
 SHADOW_SIZE = 2048
@@ -25,7 +28,11 @@ RATE_WINDOW_S = 1.0
 
 
 class SceneView(QOpenGLWidget):
-    """Shows poses of one model. Left drag orbits, right or Shift drag pans, the wheel zooms."""
+    """Shows poses of one model. Left drag orbits, right or Shift drag pans, the wheel zooms.
+
+    Alone it draws whatever it is told at once and in full. An owner that sets `paced` calls `draw_if_due` at its own
+    rate instead, and `pace` decides.
+    """
 
     key_pressed = pyqtSignal(str)
     key_released = pyqtSignal(str)
@@ -42,6 +49,10 @@ class SceneView(QOpenGLWidget):
         self.orbit_camera = OrbitCamera()
         self.show_ghosts = True
         self.shadows = True
+        self.paced = False
+        "an owner calls `draw_if_due`"
+        self.pace = DrawingPace()
+        self.pace.choose("full")
         self.rate_hz = 0.0
         "frames drawn in the last second"
         self._model: mujoco.MjModel | None = None
@@ -55,6 +66,11 @@ class SceneView(QOpenGLWidget):
         self._last_mouse = QPointF()
         self._frame_times: list[float] = []
         self._names_down: dict[int, str] = {}
+        self._wanted = False
+        self._compose_began_s = 0.0
+        self._small = SmallPicture()
+        self.aboutToCompose.connect(self._on_about_to_compose)
+        self.frameSwapped.connect(self._on_frame_swapped)
 
     def set_model(self, model: mujoco.MjModel) -> None:
         """Show another model, owned by this view from now on."""
@@ -69,7 +85,18 @@ class SceneView(QOpenGLWidget):
         """Show a pose at the next repaint."""
         self._pose = pose
         self.orbit_camera.track(pose.base_pos_w)
-        self.update()
+        self.ask_to_draw()
+
+    def ask_to_draw(self) -> None:
+        """Have what changed drawn: with the next painting of the window, or when it is due."""
+        self._wanted = True
+        if not self.paced:
+            self.update()
+
+    def draw_if_due(self) -> None:
+        """Have what changed drawn now if a frame is due."""
+        if self._wanted and self.pace.is_due():
+            self.update()
 
     @property
     def pose(self) -> ScenePose:
@@ -86,6 +113,7 @@ class SceneView(QOpenGLWidget):
         self.makeCurrent()
         self._context.free()
         self._context = None
+        self._small.release()
         self.doneCurrent()
 
     def _make_context(self) -> None:
@@ -113,8 +141,9 @@ class SceneView(QOpenGLWidget):
         try:
             if self._context is None:
                 self._make_context()
+            began_s = time.perf_counter()
             self._render(self._model, self._data, self._writer, self._scene)
-            self._count_frame()
+            self._count_frame(began_s)
         except mujoco.FatalError as error:
             self._model = None
             self.failed.emit(str(error))
@@ -130,25 +159,44 @@ class SceneView(QOpenGLWidget):
         mujoco.mjv_updateScene(model, data, self._option, None, self.orbit_camera.camera, everything, scene)
         if other is not None and self._beside is not None:
             add_beside(scene, model, self._beside, self._option)
-        scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.shadows
+        scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.shadows and self.pace.detail == "full"
         if self.show_ghosts:
             add_ghosts(scene, self._pose.ghosts)
-        own = self._context.offFBO
-        self._context.offFBO = self.defaultFramebufferObject()
+        self._draw(scene, self._context)
+
+    def _draw(self, scene: mujoco.MjvScene, context: mujoco.MjrContext) -> None:
+        size = QSize(round(self.width() * self.devicePixelRatioF()), round(self.height() * self.devicePixelRatioF()))
+        # fewer pixels cannot be enlarged into a framebuffer with several samples a pixel (graphics cards)
+        small = self.pace.detail == "coarse" and self.format().samples() <= 1
+        target, viewport = self.defaultFramebufferObject(), mujoco.MjrRect(0, 0, size.width(), size.height())
+        if small:
+            target, viewport = self._small.begin(size)
+        own = context.offFBO
+        context.offFBO = target
         try:
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-            mujoco.mjr_render(self._viewport(), scene, self._context)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
+            mujoco.mjr_render(viewport, scene, context)
         finally:
-            self._context.offFBO = own
+            context.offFBO = own
+        if small:
+            self._small.enlarge(size)
+        if is_software():
+            mujoco.mjr_finish()  # the window waits for it in any case; here its time is seen
 
-    def _viewport(self) -> mujoco.MjrRect:
-        ratio = self.devicePixelRatioF()
-        return mujoco.MjrRect(0, 0, round(self.width() * ratio), round(self.height() * ratio))
-
-    def _count_frame(self) -> None:
+    def _count_frame(self, began_s: float) -> None:
         now = time.perf_counter()
+        self._wanted = False
+        self.pace.drew(began_s, now - began_s)
         self._frame_times = [t for t in self._frame_times if now - t < RATE_WINDOW_S] + [now]
         self.rate_hz = len(self._frame_times) / RATE_WINDOW_S
+
+    @pyqtSlot()
+    def _on_about_to_compose(self) -> None:
+        self._compose_began_s = time.perf_counter()
+
+    @pyqtSlot()
+    def _on_frame_swapped(self) -> None:
+        self.pace.composed(time.perf_counter() - self._compose_began_s)
 
     @override
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
@@ -165,13 +213,13 @@ class SceneView(QOpenGLWidget):
             self.orbit_camera.orbit(delta.x(), delta.y())
         elif a0.buttons():
             self.orbit_camera.pan(delta.x(), delta.y())
-        self.update()
+        self.ask_to_draw()
 
     @override
     def wheelEvent(self, a0: QWheelEvent | None) -> None:
         assert a0 is not None
         self.orbit_camera.zoom(a0.angleDelta().y() / 120.0)
-        self.update()
+        self.ask_to_draw()
 
     @override
     def keyPressEvent(self, a0: QKeyEvent | None) -> None:
@@ -204,31 +252,6 @@ class SceneView(QOpenGLWidget):
         super().focusOutEvent(a0)
         self._names_down.clear()
         self.focus_changed.emit(False)
-
-
-_KEY_NAMES = {
-    Qt.Key.Key_Left: "left",
-    Qt.Key.Key_Right: "right",
-    Qt.Key.Key_Up: "up",
-    Qt.Key.Key_Down: "down",
-    Qt.Key.Key_Shift: "shift",
-    Qt.Key.Key_PageUp: "page_up",
-    Qt.Key.Key_PageDown: "page_down",
-    Qt.Key.Key_Home: "home",
-    Qt.Key.Key_End: "end",
-    Qt.Key.Key_Delete: "delete",
-    Qt.Key.Key_Return: "return",
-    Qt.Key.Key_Enter: "return",
-}
-
-
-def key_name(event: QKeyEvent) -> str:
-    """The name of a key for teleoperation: a lower-case character, or a word; empty for keys without a name."""
-    named = _KEY_NAMES.get(Qt.Key(event.key())) if event.key() in Qt.Key._value2member_map_ else None
-    if named:
-        return named
-    # the code, not the text: Shift must not rename a key that is being held
-    return chr(event.key()).lower() if 0x20 < event.key() < 0x7F else ""
 
 
 def _visual_option() -> mujoco.MjvOption:

@@ -10,6 +10,7 @@ from pixels import changed_pixels, rgb
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from app.drawing_pace import DrawingPace, PictureChoice
 from app.scene_pose import Ghosts, ScenePose
 from app.widgets.orbit_camera import HOME_LOOKAT_M
 from app.widgets.scene_view import SceneView
@@ -141,3 +142,51 @@ def test_that_at_least_15_frames_a_second_are_drawn(view: SceneView, qtbot: QtBo
         view.repaint()
     # time of the processor, not of the clock: other programs must not decide; two threads draw side by side
     assert (time.process_time() - began) / frames < 2 / 15
+
+
+def drawn_as(view: SceneView, choice: PictureChoice) -> np.ndarray:
+    view.pace.choose(choice)
+    return rgb(view.screenshot()).astype(float)
+
+
+def test_that_a_simple_picture_shows_the_same_with_fewer_pixels_and_no_shadows(view: SceneView) -> None:
+    full, simple = drawn_as(view, "full"), drawn_as(view, "simple")
+    view.shadows = False
+    bare = drawn_as(view, "full")
+
+    assert simple.shape == full.shape
+    assert np.abs(simple - bare).mean() < 6.0  # the same, everywhere in the picture, of 255
+    assert np.abs(simple - bare).mean() < np.abs(simple - full).mean()  # no shadows
+    # every second pixel lies between its neighbours: they were drawn at half the size
+    finest = lambda picture: np.abs(picture[:, 2:] - 2 * picture[:, 1:-1] + picture[:, :-2]).mean()  # noqa: E731
+    assert finest(simple) < 0.7 * finest(bare)
+
+
+def test_that_a_picture_is_full_again_and_follows_the_size_of_the_widget(view: SceneView, qtbot: QtBot) -> None:
+    full = view.screenshot()
+    drawn_as(view, "simple")
+    view.resize(600, 460)
+    qtbot.waitUntil(lambda: view.screenshot().height() == 460)
+    view.resize(480, 360)
+    view.pace.choose("full")
+    qtbot.waitUntil(lambda: view.screenshot().size() == full.size())
+    assert changed_pixels(full, view.screenshot()) == 0
+
+
+def test_that_a_paced_view_waits_until_a_frame_is_due(view: SceneView, qtbot: QtBot) -> None:
+    now_s = 10.0
+    view.paced, view.pace = True, DrawingPace(lambda: now_s)
+    view.pace.drew(10.0, 0.1)
+    frames: list[float] = []
+    view.frameSwapped.connect(lambda: frames.append(now_s))
+
+    view.set_pose(ScenePose.standing())
+    view.draw_if_due()
+    qtbot.wait(50)
+    assert frames == []
+    now_s = 11.0
+    view.draw_if_due()
+    qtbot.waitUntil(lambda: len(frames) == 1)
+    view.draw_if_due()  # nothing changed since
+    qtbot.wait(50)
+    assert frames == [11.0]
