@@ -345,6 +345,7 @@ class MainWindow(QMainWindow):
         self._settings.setValue("arrangement", self.saveState(LAYOUT_VERSION))
         self.stop_keys.close()
         self._state.close()
+        self.view.view.end()
         self.vr.picture.end()
         self.train.close_workers()
         super().closeEvent(a0)

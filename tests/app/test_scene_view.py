@@ -1,6 +1,7 @@
 """The 3-D view: what is asked for is seen in pixels of a real OpenGL framebuffer."""
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,19 +9,22 @@ import pytest
 from fake_client import SCENE
 from pixels import changed_pixels, rgb
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtGui import QOpenGLContext
 from pytestqt.qtbot import QtBot
 
 from app.drawing_pace import DrawingPace, PictureChoice
 from app.scene_pose import Ghosts, ScenePose
 from app.widgets.orbit_camera import HOME_LOOKAT_M
+from app.widgets.scene_painter import Frame, ScenePainter, Target
 from app.widgets.scene_view import SceneView
 from core.backends.mujoco_scene import compile_scene
 from core.t1.model import joint_index
 
 
-@pytest.fixture
-def view(qtbot: QtBot) -> SceneView:
-    view = SceneView()
+@pytest.fixture(params=[False, True], ids=["in the window's thread", "beside it"])
+def view(request: pytest.FixtureRequest, qtbot: QtBot) -> SceneView:
+    """As for a graphics card, and as for a processor that draws."""
+    view = SceneView(beside=request.param)
     qtbot.addWidget(view)
     view.resize(480, 360)
     view.set_model(compile_scene(SCENE))
@@ -50,12 +54,12 @@ def test_that_a_joint_that_moves_is_seen(view: SceneView) -> None:
 def test_that_a_gripper_that_closes_moves_both_fingers(view: SceneView) -> None:
     view.set_pose(replace(ScenePose.standing(), gripper_opening=np.array([0.06, 0.0])))
     view.screenshot()
-    assert view._data is not None
-    assert view._model is not None
+    painter = view.canvas._painter
+    assert painter is not None
     for side, opening in (("left", 0.06), ("right", 0.0)):
         for finger in (1, 2):
-            address = view._model.joint(f"{side}_finger_{finger}").qposadr[0]
-            assert view._data.qpos[address] == pytest.approx(0.5 * opening)
+            address = painter.model.joint(f"{side}_finger_{finger}").qposadr[0]
+            assert painter.data.qpos[address] == pytest.approx(0.5 * opening)
 
 
 def test_that_an_object_takes_its_pose_and_its_size_from_telemetry(view: SceneView) -> None:
@@ -127,21 +131,64 @@ def threads_before() -> set[threading.Thread]:
     return set(threading.enumerate())
 
 
-def test_that_the_view_needs_no_thread(threads_before: set[threading.Thread], view: SceneView) -> None:
+def test_that_a_closed_view_leaves_no_thread(threads_before: set[threading.Thread], view: SceneView) -> None:
+    view.close()
     assert set(threading.enumerate()) <= threads_before
+    view.show()  # and draws again when it is wanted again
+    assert len(np.unique(rgb(view.screenshot()).reshape(-1, 3), axis=0)) > 100
 
 
-def test_that_at_least_15_frames_a_second_are_drawn(view: SceneView, qtbot: QtBot) -> None:
-    import time
-
+def test_that_at_least_15_frames_a_second_are_drawn(view: SceneView) -> None:
     view.resize(830, 560)
     joints = ScenePose.standing().joint_pos
+    view.screenshot()
     began, frames = time.process_time(), 12
     for i in range(frames):
         view.set_pose(replace(ScenePose.standing(), joint_pos=joints + 0.1 * np.sin(i)))
-        view.repaint()
+        view.screenshot()
     # time of the processor, not of the clock: other programs must not decide; two threads draw side by side
     assert (time.process_time() - began) / frames < 2 / 15
+
+
+def test_that_the_window_does_not_wait_for_a_frame_drawn_beside_it(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, draw = threading.Event(), ScenePainter.draw
+
+    def draw_slowly(self: ScenePainter, frame: Frame, target: Target) -> None:
+        go_on.wait(30)
+        draw(self, frame, target)
+
+    monkeypatch.setattr(ScenePainter, "draw", draw_slowly)
+    view = SceneView(beside=True)
+    qtbot.addWidget(view)
+    view.set_model(compile_scene(SCENE))
+    shown: list[float] = []
+    view.canvas.drawn.connect(lambda _, cost_s: shown.append(cost_s))
+    view.show()
+    qtbot.waitExposed(view)
+    for i in range(10):  # the window lives on, and of what it wants meanwhile only the last is drawn
+        view.set_pose(replace(ScenePose.standing(), base_pos_w=np.array([0.01 * i, 0.0, 0.66])))
+        qtbot.wait(5)
+    assert view.canvas.busy
+    assert shown == []
+
+    go_on.set()
+    qtbot.waitUntil(lambda: not view.canvas.busy)
+    assert len(shown) == 2
+    assert view.canvas._painter is not None
+    assert view.canvas._painter.data.qpos[0] == pytest.approx(0.09)
+
+
+def test_that_an_opengl_that_cannot_draw_is_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QOpenGLContext, "create", lambda _: False)
+    view = SceneView(beside=True)
+    qtbot.addWidget(view)
+    view.set_model(compile_scene(SCENE))
+    with qtbot.waitSignal(view.failed) as told:
+        view.show()
+    assert "no OpenGL context" in told.args[0]
+    assert view.screenshot().isNull()
 
 
 def drawn_as(view: SceneView, choice: PictureChoice) -> np.ndarray:
@@ -178,7 +225,7 @@ def test_that_a_paced_view_waits_until_a_frame_is_due(view: SceneView, qtbot: Qt
     view.paced, view.pace = True, DrawingPace(lambda: now_s)
     view.pace.drew(10.0, 0.1)
     frames: list[float] = []
-    view.frameSwapped.connect(lambda: frames.append(now_s))
+    view.frame_shown.connect(lambda: frames.append(now_s))
 
     view.set_pose(ScenePose.standing())
     view.draw_if_due()

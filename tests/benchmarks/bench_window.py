@@ -103,7 +103,7 @@ def _run_until(app: "QCoreApplication", reached: Callable[[], bool], limit_s: fl
 def _count(app: "QCoreApplication", window: "MainWindow", state: "AppState", seconds: float) -> WindowResult:
     drawn: list[float] = []
     view = window.view.view
-    view.frameSwapped.connect(lambda: drawn.append(time.monotonic()))
+    view.frame_shown.connect(lambda: drawn.append(time.monotonic()))
     ticks: set[int] = set()
     state.ticked.connect(lambda: state.telemetry and ticks.add(state.telemetry.tick))
     began = time.monotonic()
