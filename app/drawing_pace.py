@@ -1,4 +1,4 @@
-"""How often and how finely the 3-D view is drawn, so that drawing leaves the window's thread its time (no Qt)."""
+"""How often and how finely the 3-D view is drawn, so that drawing leaves the computer its time (no Qt)."""
 
 import time
 from collections import deque
@@ -13,9 +13,9 @@ PictureChoice = Literal["auto", "full", "simple"]
 PICTURE_CHOICES: tuple[PictureChoice, ...] = ("auto", "full", "simple")
 
 ROBOT_SHARE = 1.0 / 3.0
-"Of the window's thread while it guards a robot: the rest is for stops, the heartbeat and the other panels"
-SIMULATION_SHARE = 0.8
-"Nothing falls when the window of a simulation is late"
+"Of the thread that draws while the window guards a robot: the rest is for the robot's processes and the other panels"
+SIMULATION_SHARE = 0.9
+"Nothing falls when a simulation is late"
 FLOOR_HZ = 10.0
 "The rate gives way first, down to this; then the detail does"
 EARLY_S, CREDIT_S = 0.002, 0.034
@@ -81,7 +81,7 @@ class DrawingPace:
 
     @property
     def cost_s(self) -> float:
-        """Time of the window's thread that a frame takes now; 0 before the first."""
+        """How long a frame takes now; 0 before the first."""
         return sum(self._costs_s) / len(self._costs_s) if self._costs_s else 0.0
 
     def is_due(self) -> bool:
@@ -89,7 +89,7 @@ class DrawingPace:
         return self._now() >= self._due_s - EARLY_S
 
     def drew(self, began_s: float, cost_s: float) -> None:
-        """A frame was begun at this time and took so much of the window's thread."""
+        """A frame was begun at this time and took so long."""
         self._costs_s.append(cost_s)
         period_s = max(1.0 / self.top_hz, self.cost_s / self.share)
         # who asks does so at ticks of his own: a frame that is late by less than one does not put off the next

@@ -105,6 +105,8 @@ class AppState(QObject):
         self.last_episode: EpisodeFinished | None = None
         self.series = LiveSeries()
         self.theme: Theme = DARK
+        self.draws_slowly = False
+        "the picture had to be simplified: other panels draw less often, too"
         self.replay: Replay | None = None
         self.preflight: PreflightChanged | None = None
         "of the robot, None before the first look"

@@ -9,8 +9,8 @@ from app.widgets.plot_card import PlotCard
 from app.widgets.roles import label
 
 SPANS_S = (10.0, 20.0, 60.0, 120.0)
-DRAW_EVERY_TICKS = 3
-"Plots are redrawn at 10 Hz: they cost as much as the 3-D view"
+DRAW_EVERY_TICKS, SLOW_EVERY_TICKS = 3, 6
+"Plots are redrawn at 10 Hz: they cost as much as the 3-D view; at 5 Hz where the computer draws slowly"
 
 
 class LivePlots(QWidget):
@@ -60,7 +60,8 @@ class LivePlots(QWidget):
     @pyqtSlot()
     def _on_ticked(self) -> None:
         self._ticks += 1
-        if self._ticks % DRAW_EVERY_TICKS == 0 and self.isVisible() and not self._hold.isChecked():
+        every = SLOW_EVERY_TICKS if self._state.draws_slowly else DRAW_EVERY_TICKS
+        if self._ticks % every == 0 and self.isVisible() and not self._hold.isChecked():
             self.draw()
 
     @pyqtSlot()

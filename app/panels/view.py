@@ -27,7 +27,7 @@ EMPTY_SCENE = Scene("empty")
 LATE_LOOP_HZ = 47.0
 SOFTWARE_HZ, LATE_HZ = 20.0, 15.0
 "A processor that draws must leave time for the controllers: most frames a second, and while the loop is late"
-PICTURE_TIP = """How fine the picture is. Drawing gets a third of the window's time while a robot is driven.
+PICTURE_TIP = """How fine the picture is. While a robot is driven, drawing gets a third of one processor core.
 auto: where the computer draws slowly, fewer frames (down to 10 a second), then no shadows, then fewer pixels
 full: always fine, however few frames; simple: always the cheapest picture"""
 SIMPLIFIED_TIP = "The picture is simplified because this computer draws slowly: {what}, {cost:.0f} ms a frame"
@@ -161,6 +161,7 @@ class ViewPanel(QWidget):
         telemetry = self._state.telemetry
         late = telemetry is not None and telemetry.state == "running" and telemetry.loop.rate_hz < LATE_LOOP_HZ
         pace.top_hz = DISPLAY_HZ if not self._software else LATE_HZ if late else SOFTWARE_HZ
+        self._state.draws_slowly = pace.is_simplified
         self.view.draw_if_due()
 
     def _show_rate(self) -> None:

@@ -1,15 +1,14 @@
 """A thread that draws with an OpenGL context of its own: where the processor draws, the window must not wait for it.
 
 MuJoCo and OpenGL release Python's lock while they draw, so that the window's thread goes on: stops, heartbeat, panels.
+The thread has the window's own priority: a lesser one would be held up while it has the lock, and the window with it.
 """
 
 # mujoco has no stubs: pyright sees none of its names
 # pyright: reportAttributeAccessIssue=false
 
 import ctypes
-import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,8 +24,6 @@ from app.widgets.gl_renderer import base_format
 from app.widgets.scene_painter import Frame, ScenePainter, Target, framebuffer
 
 _GL_BGRA, _GL_UNSIGNED_BYTE = 0x80E1, 0x1401
-GIVES_WAY = 5
-"Niceness of the thread and of Mesa's own below it: the controllers of a robot come before its picture"
 END_S = 10.0
 
 
@@ -74,7 +71,6 @@ class PainterThread:
         self._thread.join(END_S)
 
     def _run(self) -> None:
-        _give_way()
         studio = _Studio(self._surface)
         try:
             while (job := self._jobs.get()) is not None:
@@ -131,10 +127,3 @@ class _Studio:
         self._painter = self._buffer = None
         if self._works:
             self._context.doneCurrent()
-
-
-def _give_way() -> None:
-    """Linux knows a niceness of each thread; elsewhere the system decides."""
-    if sys.platform == "linux":
-        own = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, own, min(19, os.getpriority(os.PRIO_PROCESS, own) + GIVES_WAY))

@@ -70,3 +70,17 @@ def test_that_the_choice_is_kept_for_the_next_window(qtbot: QtBot, settings: QSe
         assert window.view.picture.currentData() == expected
         window.view.choose_picture("full")
         window.close()
+
+
+def test_that_plots_are_drawn_less_often_where_the_computer_draws_slowly(
+    window: MainWindow, state: AppState, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(window.plots, "draw", lambda: drawn.append(1))
+    for _ in range(30):
+        state.ticked.emit()
+    fast = len(drawn)
+    draw_slowly(window.view.view.pace, 0.2)
+    for _ in range(30):
+        state.ticked.emit()
+    assert (fast, len(drawn) - fast) == (10, 5)

@@ -22,7 +22,7 @@ from trainer.session.planner_messages import Runtime
 PROTOCOL_VERSION = 1
 FOLDER_PREFIX = "refine-dp-"
 """Begin of the name of the private folder in which the socket is."""
-HEARTBEAT_PERIOD_S = 0.1
+HEARTBEAT_PERIOD_S = 0.04
 """The client sends `Heartbeat` at this period."""
 HEARTBEAT_TIMEOUT_S = 0.25
 """Without one for this long the robot holds: zero velocity, hands held, balance kept."""
