@@ -1,5 +1,6 @@
 """How fine the picture of the window is: told to the person, chosen by the person, given way to a robot."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,16 @@ class Clock:
 
 
 @pytest.fixture
-def clock(window: MainWindow, state: AppState) -> Clock:
+def clock(window: MainWindow, state: AppState, qtbot: QtBot) -> Iterator[Clock]:
     """The view's pace on a clock of the test's own, the display clock stopped: nothing is drawn meanwhile."""
-    clock = Clock()
+    clock, view = Clock(), window.view.view
     state._timer.stop()
-    window.view.view.pace = DrawingPace(lambda: clock.now_s)
-    return clock
+    qtbot.waitUntil(lambda: not view.canvas.busy)
+    before = view.pace
+    view.pace = DrawingPace(lambda: clock.now_s)
+    yield clock
+    view.pace = before
+    window.view.choose_picture("auto")
 
 
 def draw_slowly(pace: DrawingPace, cost_s: float) -> None:
