@@ -238,6 +238,8 @@ class T1Backend:
     def refresh(self) -> None:
         """Measure without moving."""
         self.session.measure()
+        if self.sight is not None and not self.engaged:
+            self.sight.rest()
 
     def status(self) -> RobotStatus:
         """See `LiveBackend`."""

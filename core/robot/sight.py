@@ -36,6 +36,7 @@ class Sight:
         self._fusion = BaseFusion()
         self._last: dict[str, BodyState] = {}
         self._words, self._worded_s = "", float("-inf")
+        self._looked_s = float("-inf")
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -63,6 +64,13 @@ class Sight:
         """People moved things: every body is believed wherever it is seen next."""
         self.receiver.forget()
         self._fusion.reset()
+
+    def rest(self) -> None:
+        """Nothing is driven: people may carry robot and objects about, so whatever jumped is soon believed again."""
+        now_s = self._now()
+        if now_s - self._looked_s >= REFIND_S and self.judge().level != "ok":
+            self._looked_s = now_s
+            self.look_anew()
 
     def refind(self) -> str:
         """Look anew until all is well, for a little while: why the bodies cannot be trusted, '' when they can.

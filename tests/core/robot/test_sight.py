@@ -101,3 +101,21 @@ def test_that_one_line_says_how_it_is(lab: Lab) -> None:
 
     assert fine == "motion capture 100 Hz, 10 ms old, noise 0.0 mm"
     assert lab.sight.words().startswith("motion capture: 'box' not seen")
+
+
+def test_that_what_people_carried_away_at_rest_is_believed_again_by_itself(lab: Lab) -> None:
+    lab.box = (3.4, 1.0, 0.6)
+    lab.run(3.0)
+    assert "'box' jumped" in lab.sight.judge().reason, "while a robot is driven it stays distrusted"
+    lab.sight.rest()
+    lab.run(0.1)
+    assert lab.sight.judge().level == "ok"
+    assert lab.sight.bodies(lab.time_s)["box"].pos_w[0].tolist() == pytest.approx([3.4, 1.0, 0.6], abs=1e-3)
+
+
+def test_that_a_body_that_is_hidden_at_rest_is_still_missed(lab: Lab) -> None:
+    lab.sees_box = False
+    for _ in range(100):
+        lab.run(0.02)
+        lab.sight.rest()
+    assert lab.sight.judge().level == "stop"
