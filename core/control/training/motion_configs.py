@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.ranges import Range, check_ranges
+from core.ranges import Range, check_range, check_ranges
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,9 @@ class DisturbanceConfig:
     "stiffness randomisation, each joint (B17)"
     kd_scale: Range = (0.8, 1.2)
     "damping randomisation, each joint (B17)"
+    target_delay_s: Range = (0.0, 0.0)
+    "how late arm targets reach the joints, drawn for every episode; to move a real robot: 0 0.04"
 
     def __post_init__(self) -> None:
         check_ranges(self, positive=("kp_scale", "kd_scale"))
+        check_range("target_delay_s", self.target_delay_s, at_least=0.0)

@@ -18,6 +18,7 @@ from core.backends.mujoco import MujocoBackend
 from core.control.arm_chain import VECTOR_MIRROR, mirror_sides, split_arms
 from core.control.training import upper_rewards as reward
 from core.control.training.arm_bank import build_bank
+from core.control.training.late_targets import LateTargets
 from core.control.training.upper_config import UpperEnvConfig
 from core.control.training.upper_episodes import Episodes, Parts, make_episodes
 from core.control.upper import (
@@ -30,6 +31,7 @@ from core.control.upper import (
     observation,
     sent_action,
 )
+from core.draws import uniform
 from core.rigid import quat_rotate, quat_rotate_inv, rotation_error
 from core.rl.env import EnvStep, Observation
 from core.t1.model import ARMS, DEFAULT_JOINT_POS, HAND_LINKS, LEGS
@@ -54,6 +56,8 @@ class ArmWorlds:
         self._last_hand, self._hand_velocity = torch.zeros(2 * n, 3), torch.zeros(2 * n, 3)
         self._force, self._applied = torch.zeros(2 * n, 3), torch.zeros(2 * n, 3)
         self._command: tuple[Tensor, Tensor] = (torch.zeros(2 * n, 3), torch.zeros(2 * n, 4))
+        self._delays_s = c.episodes.disturbances.target_delay_s
+        self._late = LateTargets(n, len(ARMS), self._delays_s[1])
 
     def reset(self) -> Tensor:
         """Start every world at a random age, so that episodes do not end together. Returns observation rows."""
@@ -84,7 +88,8 @@ class ArmWorlds:
 
     def parts(self) -> Parts:
         """Everything here that holds state tensors, but the command."""
-        return {"": (self, self.STATE), **{f"kind.{prefix}": part for prefix, part in self.kind.parts().items()}}
+        own = {"": (self, self.STATE), "late.": (self._late, LateTargets.STATE)}
+        return own | {f"kind.{prefix}": part for prefix, part in self.kind.parts().items()}
 
     def look(self) -> Tensor:
         """Observation rows of now."""
@@ -102,6 +107,9 @@ class ArmWorlds:
             getattr(self, name)[rows] = 0.0
         self._last_hand[rows] = arms.hand_pos_b[rows]
         self._sent[rows] = action_at_rest(arms)[rows]
+        late = self._delays_s[1] > 0.0  # else the generator is left as it is
+        delay_s = uniform(self._delays_s, len(worlds), self._generator) if late else torch.zeros(len(worlds))
+        self._late.begin(worlds, state.joint_pos[worlds][:, ARMS], delay_s)
 
     def _prepare(self, progress: float = 0.0) -> Tensor:
         """Next command, base motion and forces, and what the policy sees of them."""
@@ -127,7 +135,7 @@ class ArmWorlds:
         n = self.kind.num_worlds
         position = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
         position[:, LEGS] = self.kind.leg_targets(self.backend.read_state())
-        position[:, ARMS] = arm_targets(self._sent)
+        position[:, ARMS] = self._late.arriving(arm_targets(self._sent))
         return JointTarget(position, gripper_open(n), torch.zeros(n, dtype=torch.bool))
 
     def _reward(
