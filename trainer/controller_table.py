@@ -34,6 +34,12 @@ angular velocity, mrad/s, all robots / the robot where it is largest. *Box*: sha
 base, worst and best squeeze depth.
 """
 
+LATE = """
+**Late targets.** The same measurements with arm targets that reach the joints late, as on a robot (about 10 ms through the
+hardware agent; more where a network or a busy computer lies between). *Press*: force of palms that are commanded 4 cm
+into an immovable box, and its ripple within a second.
+"""
+
 
 def write_table(stored: dict[str, Any], path: Path) -> None:
     """Write the page."""
@@ -45,8 +51,9 @@ def page(stored: dict[str, Any]) -> str:
     """The page as Markdown."""
     text = INTRODUCTION.format(**stored["settings"])
     hands = HANDS.format(cutoff_hz=CUTOFF_HZ)
-    text += "\n" + legs_table(stored.get("legs", {})) + hands + "\n" + arms_table(stored.get("arms", {}))
-    return text
+    arms = stored.get("arms", {})
+    text += "\n" + legs_table(stored.get("legs", {})) + hands + "\n" + arms_table(arms)
+    return text + LATE + "\n" + late_table(arms)
 
 
 def legs_table(rows: dict[str, Any]) -> str:
@@ -97,6 +104,30 @@ def _arm_row(row: dict[str, Any]) -> str:
         cells.append("-" if trembling is None else _mrad(trembling, part))
     cells.append(f"{100 * min(shares):.0f}-{100 * max(shares):.0f} %")
     cells += _cost(row)
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def late_table(rows: dict[str, Any]) -> str:
+    """One row an arm controller and delay."""
+    head = (
+        "| arms | targets late by | standing cm | walking cm | falls | trembling joints | trembling trunk | press N, ripple |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(_late_row(row["label"], late) for row in rows.values() for late in row.get("late", []))
+
+
+def _late_row(label: str, late: dict[str, Any]) -> str:
+    hands, trembling, press = late["hands"], late["trembling"], late["blocked"]
+    cells = (
+        label,
+        f"{late['delay_ms']:.0f} ms",
+        _cm(*hands["standing_m"]),
+        _cm(*hands["walking_m"]),
+        _falls(late["walk"]),
+        _mrad(trembling, "joints"),
+        _mrad(trembling, "trunk"),
+        f"{press['force_n_median']:.0f}, {press['ripple_n_median']:.2f}",
+    )
     return "| " + " | ".join(cells) + " |\n"
 
 

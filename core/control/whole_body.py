@@ -1,12 +1,13 @@
 """The control stack under every source: footsteps and pi_lower for the legs, pi_upper or IK for the arms, 50 Hz."""
 
 from pathlib import Path
-from typing import Literal, Protocol, assert_never, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from core.control.choices import ARMS_FILES, LEGS_FILE, ControllerName
 from core.control.footsteps import FootstepCommand, FootstepPlanner
 from core.control.ik_arms import IkArmController
 from core.control.lower import LowerController
@@ -16,9 +17,7 @@ from core.t1.model import ARMS, LEGS, NUM_JOINTS
 from core.types import Command, JointTarget, WorldState
 
 CONTROLLERS = Path(__file__).parents[2] / "assets" / "controllers"
-"""The trained controllers that come with the program: lower.safetensors, upper.safetensors."""
-
-ArmsKind = Literal["learned", "ik"]
+"""The trained controllers that come with the program: lower, upper and upper_robot.safetensors."""
 
 
 @runtime_checkable
@@ -51,22 +50,14 @@ class WholeBodyController:
 
     @classmethod
     def load_default(
-        cls, num_worlds: int, arms: ArmsKind = "learned", folder: Path = CONTROLLERS
+        cls, num_worlds: int, name: ControllerName = "learned", folder: Path = CONTROLLERS
     ) -> "WholeBodyController":
-        """The shipped controllers; `arms="ik"` takes the baseline instead of pi_upper.
+        """The shipped controllers by their name.
 
         Raises CheckpointError when a controller is missing or does not fit.
         """
-        lower = LowerController.load(_existing(folder / "lower.safetensors", "lower"))
-        upper: ArmController
-        match arms:
-            case "learned":
-                upper = UpperController.load(_existing(folder / "upper.safetensors", "upper"))
-            case "ik":
-                upper = IkArmController(gravity_compensation=True)
-            case _:
-                assert_never(arms)
-        return cls(lower, upper, num_worlds)
+        lower = LowerController.load(_existing(folder / LEGS_FILE, "lower"))
+        return cls(lower, load_arms(name, folder), num_worlds)
 
     def reset(self, worlds: Int[Tensor, "M"], state: WorldState) -> None:
         """New episodes begin in some worlds: stand from here, forget the past."""
@@ -93,6 +84,13 @@ class WholeBodyController:
         position[:, ARMS] = self.upper.act(state, command.hand_pos_b, command.hand_quat_b)
         damping = torch.zeros(self.num_worlds, dtype=torch.bool) if stop is None else stop.clone()
         return JointTarget(position, command.gripper_opening.clone(), damping, command.base_velocity.clone())
+
+
+def load_arms(name: ControllerName, folder: Path = CONTROLLERS) -> ArmController:
+    """The arms of a whole-body controller. Raises CheckpointError when its file is missing or does not fit."""
+    if file := ARMS_FILES[name]:
+        return UpperController.load(_existing(folder / file, "upper"))
+    return IkArmController(gravity_compensation=True)
 
 
 def _existing(path: Path, part: str) -> Path:

@@ -47,7 +47,7 @@ REQUIREMENTS = {
         5.0,
         30.0,
         hand_error_m=HAND_ERROR_M,
-        how="run it in MuJoCo with the arms of a robot: refine-dp run --controller ik_arms",
+        how="run it in MuJoCo with the arms of a robot: refine-dp run --controller robot_arms",
     ),
     Rung.SHADOW: Requirement(3.0, 30.0, how="run it on the robot with nothing sent: --hang shadow"),
     Rung.ARMS: Requirement(

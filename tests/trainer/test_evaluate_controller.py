@@ -10,8 +10,8 @@ from core.control import lower
 from core.rl.checkpoint import save_checkpoint
 from core.rl.networks import Actor
 from core.rl.ppo_config import ActorCriticConfig
-from trainer.controller_table import arms_table, legs_table, page
-from trainer.jobs.evaluate_controller import Config, leg_entries, main
+from trainer.controller_table import arms_table, late_table, legs_table, page
+from trainer.jobs.evaluate_controller import Config, leg_entries, main, rows
 from trainer.runs import list_runs
 
 REPORT = {
@@ -51,6 +51,30 @@ def test_that_trembling_is_shown_in_mrad_per_second_with_the_worst_robot():
     row = {"label": "a", "fixed_base": {"grasp": [{"success": 4, "episodes": 4}]}, "cpu_minutes": 9.6}
     cells = arms_table({"a": row | {"trembling": trembling}}).splitlines()[-1].split(" | ")
     assert cells[-5:] == ["1.2 / 20.4", "0.1 / 9.6", "100-100 %", "-", "10 |"]
+
+
+def test_that_a_row_with_late_targets_names_its_delay():
+    trembling = {
+        "joints_rad_s": 2.5, "worst_joints_rad_s": 3.1, "trunk_rad_s": 0.8, "worst_trunk_rad_s": 2.0,
+    }  # fmt: skip
+    late = {
+        "delay_ms": 20.0,
+        "hands": {"standing_m": [0.05, 0.25], "walking_m": [0.1, 0.26]},
+        "walk": REPORT,
+        "trembling": trembling,
+        "blocked": {"force_n_median": 29.4, "ripple_n_median": 0.21},
+    }
+    table = late_table({"a": {"label": "a", "late": [late]}, "b": {"label": "never measured"}})
+    assert table.splitlines()[2:] == [
+        "| a | 20 ms | 5.00 / 25.00 | 10.00 / 26.00 | 1.5 [0.3, 4.4] | 2500.0 / 3100.0 | 800.0 / 2000.0 | 29, 0.21 |"
+    ]
+
+
+def test_that_only_the_rows_asked_for_are_measured_and_unknown_ones_are_refused(tmp_path: Path):
+    config = Config(shipped=tmp_path, only=("arms/ik", "legs/model-based"))
+    assert [row.name for row in rows(config)] == ["legs/model-based", "arms/ik"]
+    with pytest.raises(ValueError, match="'arms/of_steel' does not exist; known: legs/model-based, arms/ik"):
+        rows(Config(shipped=tmp_path, only=("arms/of_steel",)))
 
 
 def test_that_the_page_can_be_made_from_stored_numbers_alone():

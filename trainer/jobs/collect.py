@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.control.choices import ControllerName
 from core.tasks.catalogue import check_task_name
 
 
@@ -27,8 +28,8 @@ class Config:
     "worlds that are simulated at once"
     safety: Literal["simulation", "hardware"] = "simulation"
     "limits of commands; hardware: walking 0.2 m/s, hands 0.05 m/s"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot (late targets), or by inverse kinematics"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
     runs: Path = Path("runs")

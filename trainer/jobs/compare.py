@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.control.choices import ControllerName
 from trainer.jobs.finetune import PRESETS as FINETUNE_PRESETS
 from trainer.jobs.pretrain import PRESETS as PRETRAIN_PRESETS
 
@@ -70,8 +71,8 @@ class Config:
     "further file for the numbers, as assets/results/NAME.json for the documentation"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot (late targets), or by inverse kinematics"
     device: str = "auto"
     "of the networks while they learn: cpu, cuda, or auto: cuda where there is one"
     threads: int = 0

@@ -7,6 +7,7 @@ from typing import Any, Literal, assert_never
 
 from tyro.conf import OmitArgPrefixes, Positional
 
+from core.control.choices import ControllerName
 from core.data.check import CheckLimits, check
 from core.data.dataset import Dataset, Episode
 from core.data.edit import compact, merge
@@ -54,8 +55,8 @@ class Replay:
     "demo_0 demo_1 ..."
     mode: Literal["commands", "states"] = "commands"
     "commands: through the loop, open loop; states: put the simulator into every recorded state"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics (as it was when the episode was recorded)"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot, or by inverse kinematics (as it was when the episode was recorded)"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator"
     json: bool = False

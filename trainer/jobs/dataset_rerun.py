@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from core.control.choices import ControllerName
 from core.data.dataset import Dataset, Episode
 from core.data.episodes import DatasetWriter
 from trainer.jobs import dataset_tables as tables
@@ -30,8 +31,8 @@ class Rerun:
     "demo_0 demo_1 ..."
     output: Path | None = None
     "data set of the reruns; none: beside the data set, NAME.rerun.hdf5"
-    controller: Literal["as_recorded", "learned", "ik_arms"] = "as_recorded"
-    "arms as trained, or by inverse kinematics; as_recorded: those of a robot by inverse kinematics, others as trained"
+    controller: Literal["as_recorded", ControllerName] = "as_recorded"
+    "what moves the arms; as_recorded: robot_arms for recordings of a robot, else learned"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator"
     again: bool = False
@@ -52,10 +53,10 @@ def rerun_path(path: Path) -> Path:
 
 
 def controller_of(config: Rerun, episode: Episode) -> str:
-    """What moves the arms: on a robot that is always inverse kinematics."""
+    """What moves the arms: on a robot those that were trained for late targets."""
     if config.controller != "as_recorded":
         return config.controller
-    return "ik_arms" if episode.info.backend.startswith("booster") else "learned"
+    return "robot_arms" if episode.info.backend.startswith("booster") else "learned"
 
 
 def find_rerun(path: Path, uuid: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from core.control.choices import ControllerName
 from core.tasks.catalogue import check_task_name
 from core.tasks.start_scale import PRETRAINING, start_share
 
@@ -55,8 +56,8 @@ class Config:
     "where the robot starts: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
     safety: Literal["simulation", "hardware"] = "simulation"
     "limits of commands"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot (late targets), or by inverse kinematics"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
     device: str = "cpu"

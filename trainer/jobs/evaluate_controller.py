@@ -14,6 +14,9 @@ from core.control.upper import ArmController
 from core.control.whole_body import LegController
 from trainer.runs import Run
 
+PRESS_DEPTH_M = 0.04
+"""How far inside an immovable box hands are commanded when they are measured with late targets."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -22,11 +25,15 @@ class Config:
     runs: tuple[Path, ...] = ()
     "folders with controller.safetensors (and teacher.safetensors) of further trainings, lower or upper"
     shipped: Path = Path("assets/controllers")
-    "folder of lower.safetensors and upper.safetensors"
+    "folder of lower.safetensors, upper.safetensors and upper_robot.safetensors"
+    only: tuple[str, ...] = ()
+    "measure these rows only, such as legs/shipped arms/robot arms/ik_gravity; all when not given"
     walking_s: float = 2000.0
     "simulated seconds of steps for each row, once without and once with velocity kicks"
     hands_s: float = 600.0
-    "simulated seconds of steps for each arm controller"
+    "simulated seconds of steps for each arm controller, and again for each delay"
+    delays_ms: tuple[float, ...] = (0.0, 20.0, 40.0)
+    "how late the arms' targets reach the joints, in further measurements of each arm controller"
     kick_m_s: float = 0.25
     "velocity kicks, uniform +- per horizontal axis, every 2 s on average"
     worlds: int = 100
@@ -48,6 +55,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.walking_s <= 0 or self.hands_s <= 0 or self.worlds < 1:
             raise ValueError("walking_s, hands_s and worlds must be positive")
+        if any(delay < 0 for delay in self.delays_ms):
+            raise ValueError(f"delays_ms cannot be negative, got {self.delays_ms}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,11 @@ class Row:
     about: dict[str, Any]
     measure: Callable[[], dict[str, Any]]
 
+    @property
+    def name(self) -> str:
+        """As the option `only` names it."""
+        return f"{self.part}/{self.key}"
+
 
 def rows(config: Config) -> list[Row]:
     """Every row that the options name. Raises ValueError when there is none, CheckpointError for a run without one."""
@@ -100,9 +114,13 @@ def rows(config: Config) -> list[Row]:
         Row("arms", entry.key, {"label": entry.label, **entry.about}, partial(measure_arms, entry.make, config))
         for entry in arm_entries(config)
     ]
-    if not legs + arms:
+    found = legs + arms
+    if not found:
         raise ValueError(f"nothing to measure: {config.shipped} holds no controller; name runs, or allow the baselines")
-    return legs + arms
+    names = [row.name for row in found]
+    if unknown := [name for name in config.only if name not in names]:
+        raise ValueError(f"row {unknown[0]!r} does not exist; known: {', '.join(names)}")
+    return [row for row in found if not config.only or row.name in config.only]
 
 
 def measure(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
@@ -200,11 +218,12 @@ def arm_entries(config: Config) -> list[ArmEntry]:
     from core.control.upper import UpperController
 
     entries = []
-    shipped = config.shipped / "upper.safetensors"
-    if shipped.is_file():
-        facts = about(shipped)
-        label = f"π_upper, shipped (seed {facts['seed']})"
-        entries.append(ArmEntry("shipped", label, lambda: UpperController.load(shipped), facts))
+    for key, file, what in (("shipped", "upper", "shipped"), ("robot", "upper_robot", "shipped for robots")):
+        path = config.shipped / f"{file}.safetensors"
+        if path.is_file():
+            facts = about(path)
+            label = f"π_upper, {what} (seed {facts['seed']})"
+            entries.append(ArmEntry(key, label, lambda p=path: UpperController.load(p), facts))
     for run in config.runs:
         path = run / "controller.safetensors"
         facts = about(path)
@@ -235,12 +254,35 @@ def measure_arms(make: Callable[[], ArmController], config: Config) -> dict[str,
         still = TremblingConfig(seed=config.seed)
         trembling = evaluate_trembling(LowerController.load(legs), make(), still, config.threads)
         results["trembling"] = asdict(trembling)
+        results["late"] = [measure_late(make, delay_ms, config) for delay_ms in config.delays_ms]
         print(
             f"  standing {100 * hands.standing_m[0]:.2f} cm, walking {100 * hands.walking_m[0]:.2f} cm, "
             f"{walk.falls} falls, trembling {trembling.joints_rad_s:.4f} rad/s",
             flush=True,
         )
     return results
+
+
+def measure_late(make: Callable[[], ArmController], delay_ms: float, config: Config) -> dict[str, Any]:
+    """Hand errors and trembling with targets that arrive late, and how hard blocked hands press then."""
+    from core.control.evaluation.arms import HELD_OUT_SEED, UpperEvaluationConfig, blocked_force
+    from core.control.evaluation.hands import evaluate_hands
+    from core.control.evaluation.late_arms import LateArms
+    from core.control.evaluation.trembling import TremblingConfig, evaluate_trembling
+    from core.control.lower import LowerController
+
+    legs = config.shipped / "lower.safetensors"
+    late = lambda: LateArms(make(), 1e-3 * delay_ms)  # noqa: E731  # each measurement begins with a fresh one
+    walk = walk_config(config, config.hands_s, 0.0)
+    hands, walked = evaluate_hands(LowerController.load(legs), late(), walk, config.threads)
+    still = TremblingConfig(seed=config.seed)
+    trembling = evaluate_trembling(LowerController.load(legs), late(), still, config.threads)
+    press = blocked_force(late(), PRESS_DEPTH_M, UpperEvaluationConfig(threads=config.threads), HELD_OUT_SEED)
+    print(f"  {delay_ms:.0f} ms late: standing {100 * hands.standing_m[0]:.2f} cm, {walked.falls} falls", flush=True)
+    return {
+        "delay_ms": delay_ms, "hands": asdict(hands), "walk": asdict(walked), "trembling": asdict(trembling),
+        "blocked": press,
+    }  # fmt: skip
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import tyro
 
+from core.control.choices import ControllerName
 from core.rl.finetune_config import DppoConfig, MlpFtConfig, ResidualFtConfig
 from core.tasks.start_scale import PRETRAINING, start_share
 
@@ -67,8 +68,8 @@ class Config:
     "of the critic, the exploration, the order of learning and the episodes"
     backend: Literal["mujoco", "fake"] = "mujoco"
     "simulator; fake has no physics and serves tests"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot (late targets), or by inverse kinematics"
     device: str = "auto"
     "of the networks: cpu, cuda, or auto: cuda where there is one"
     threads: int = 0

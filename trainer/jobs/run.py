@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.control.choices import ControllerName
 from core.control.hardware_speeds import HAND_M_S, WALK_M_S
 from core.robot.ladder_evidence import Hang
 from core.tasks.catalogue import check_task_name
@@ -35,8 +36,8 @@ class Config:
     "name of the person, recorded with each episode"
     safety: Literal["simulation", "hardware"] = "simulation"
     "limits of commands; hardware: walking 0.2 m/s, hands 0.05 m/s"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "arms as trained, or by inverse kinematics"
+    controller: ControllerName = "learned"
+    "arms as trained, as trained for a robot (late targets), or by inverse kinematics"
     backend: Literal["mujoco", "t1", "t1_whole_body", "fake"] = "mujoco"
     "mujoco: simulation; t1: the robot, its firmware balances; t1_whole_body: all its joints; fake serves tests"
     robot: str = "lo"

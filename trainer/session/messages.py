@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from core.checks import Line
+from core.control.choices import ControllerName
 from core.control.hardware_speeds import HAND_M_S, WALK_M_S
 from core.policy.live_config import PlannerStats
 from core.robot.ladder_evidence import Hang
@@ -75,8 +76,8 @@ class Configure:
     "name of the person, recorded with each episode"
     label: str = ""
     "label of the episodes to come"
-    controller: Literal["learned", "ik_arms"] = "learned"
-    "learned: both trained controllers; ik_arms: legs as trained, arms by inverse kinematics"
+    controller: ControllerName = "learned"
+    "learned: as trained; robot_arms: arms trained for late targets (learned on a robot is this); ik_arms: by IK"
     vr: VrSettings = field(default_factory=VrSettings)
     "of the source vr"
     robot: str = "lo"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core.backends.base import Backend, LiveBackend
+from core.control.choices import CONTROLLER_NAMES, ControllerName
 from core.control.hardware_speeds import HAND_M_S, WALK_M_S, HardwareSpeeds
 from core.control.safety import DEFAULT_SPEEDS, PRESETS, SafetyLimits
 from core.planners.base import SPEEDS, Source
@@ -25,7 +26,6 @@ BACKENDS = ("mujoco", "t1", "t1_whole_body", "fake")
 ROBOTS = ("t1", "t1_whole_body")
 """Backends that are a real robot (or refine-dp t1-sim): t1 leaves the balance to its firmware."""
 SOURCES = ("heuristic", "keyboard", "vr", "policy")
-CONTROLLERS = ("learned", "ik_arms")
 OPERATED = ("keyboard", "vr")
 """Sources that are a person."""
 OPERATOR_TIME_LIMIT_S = 300.0
@@ -189,26 +189,25 @@ def make_heuristic(task: Task, preset: str, press_m: float | None = None) -> Sou
     return BoxPickupHeuristic(task, BoxPickupPlannerConfig(speeds=speeds, style=style))
 
 
-def arms_of(name: str, backend: str) -> str:
-    """The controller that is really used: a robot's arms go by inverse kinematics, see `load_controller`."""
-    return "ik_arms" if backend in ROBOTS else name
+def arms_of(name: ControllerName, backend: str) -> ControllerName:
+    """The controller that is really used: on a robot *learned* means arms trained for late targets."""
+    return "robot_arms" if backend in ROBOTS and name == "learned" else name
 
 
 def load_controller(name: str, backend: str, num_worlds: int) -> Controller:
-    """The whole-body controller: legs as trained; arms as trained or by inverse kinematics.
+    """The whole-body controller by its name (`core.control.choices`). Raises ValueError naming the known ones.
 
-    A robot always gets the latter: with 20 ms of delay, as there is between any robot and its computer, the trained
-    arms swing by radians; those by inverse kinematics do not notice (docs/robot.md).
+    A robot never gets the arms of the simulator: with 20 ms of delay, as there is between any robot and its computer,
+    they swing by radians (docs/upper_controller.md).
     """
-    if name not in CONTROLLERS:
-        raise ValueError(f"controller {name!r} does not exist; known: {', '.join(CONTROLLERS)}")
+    if name not in CONTROLLER_NAMES:
+        raise ValueError(f"controller {name!r} does not exist; known: {', '.join(CONTROLLER_NAMES)}")
     check_backend_name(backend)
     if backend == "fake":
         return PoseHolder()
     from core.control.whole_body import WholeBodyController
 
-    arms = "ik" if arms_of(name, backend) == "ik_arms" else "learned"
-    return WholeBodyController.load_default(num_worlds, arms=arms)
+    return WholeBodyController.load_default(num_worlds, arms_of(name, backend))
 
 
 class PoseHolder:

@@ -4,6 +4,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from core.control.choices import ARMS_FILES, LEGS_FILE, ControllerName
 from core.control.whole_body import CONTROLLERS
 from core.robot.ladder_evidence import Subject
 from core.tasks.base import Task
@@ -23,11 +24,11 @@ def subject_of(config: Configure, task: Task) -> Subject:
     return Subject(config.source, controller_digest(arms_of(config.controller, config.backend)), checkpoint)
 
 
-def controller_digest(name: str, folder: Path = CONTROLLERS) -> str:
+def controller_digest(name: ControllerName, folder: Path = CONTROLLERS) -> str:
     """Of the files of a whole-body controller; arms by inverse kinematics have none of their own."""
-    parts = [name, digest(folder / "lower.safetensors")]
-    if name == "learned":
-        parts.append(digest(folder / "upper.safetensors"))
+    parts = [name, digest(folder / LEGS_FILE)]
+    if arms := ARMS_FILES[name]:
+        parts.append(digest(folder / arms))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from core.control.choices import LEGS_FILE
 from core.control.footsteps import FootstepPlanner
 from core.control.lower import LowerController
 from core.control.whole_body import CONTROLLERS
@@ -17,7 +18,7 @@ class Gait:
 
     def __init__(self) -> None:
         """Raises CheckpointError when the trained controller is missing."""
-        self._lower = LowerController.load(CONTROLLERS / "lower.safetensors")
+        self._lower = LowerController.load(CONTROLLERS / LEGS_FILE)
         self._planner = FootstepPlanner(1)
         self.kp, self.kd = KP[LEGS], KD[LEGS]
 

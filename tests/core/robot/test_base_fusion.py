@@ -29,7 +29,7 @@ def test_that_a_walking_base_is_known_to_millimetres_in_spite_of_noise_delay_and
     backend = MujocoBackend(scene, count, 1)
     backend.reset(torch.arange(count), default_initial_state(scene, count))
     state = backend.read_state()
-    controller = WholeBodyController.load_default(count, arms="ik")
+    controller = WholeBodyController.load_default(count, "ik_arms")
     controller.reset(torch.arange(count), state)
     hands = frames_b(torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32)[None])
     command = Command(torch.tensor([[0.2, 0.0, 0.2]]), hands.hand_pos, hands.hand_quat, torch.zeros(count, 2))
