@@ -57,8 +57,8 @@ CONTROLLERS: tuple[Choice, ...] = (
     Choice("learned", "Learned", "Legs and arms by the trained controllers."),
     Choice(
         "robot_arms",
-        "Learned, for late targets",
-        "Arms trained for a robot's delays; *Learned* on a robot means these.",
+        "Learned, arms of a robot",
+        "Arms trained for the delays of a robot. On a robot, Learned means these.",
     ),
     Choice("ik_arms", "Learned legs, IK arms", "Legs as trained, arms by inverse kinematics."),
 )

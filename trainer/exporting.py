@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from core.control import lower, upper
+from core.control.choices import ARMS_FILES, LEGS_FILE
 from core.control.safety import SafetyFilter
 from core.control.whole_body import CONTROLLERS, WholeBodyController
 from core.data.dataset import Dataset
@@ -37,7 +38,7 @@ CONTROLLER_TASK = "box_pickup"
 def export_all(config: Config, write: Callable[[str], None] = print) -> list[Path]:
     """Export every checkpoint of the config. Raises CheckpointError for the first that cannot be."""
     torch.set_num_threads(1)
-    checkpoints = config.checkpoint or (CONTROLLERS / "lower.safetensors", CONTROLLERS / "upper.safetensors")
+    checkpoints = config.checkpoint or tuple(CONTROLLERS / file for file in (LEGS_FILE, *ARMS_FILES.values()) if file)
     written = []
     for checkpoint in checkpoints:
         source = planner_path(checkpoint)

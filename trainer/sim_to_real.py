@@ -17,6 +17,7 @@ from trainer.headless import Narrator
 from trainer.jobs.sim_to_real import Config
 from trainer.jobs.t1_sim import Config as SimConfig
 from trainer.jobs.t1_sim import MocapSim, draw_start
+from trainer.session.evidence import GuardedRobot
 from trainer.session.live import LiveSession
 from trainer.session.messages import Configure, Control, EpisodeFinished, Stop, WorkerEvent
 from trainer.t1_sim_process import SimProcess
@@ -25,6 +26,8 @@ LOOK_EVERY = 25
 """Control periods between two looks at the truth."""
 SETTLE_TICKS = 150
 """At rest before Start: motion capture is judged by its last two seconds, and putting the robot down took some."""
+MAX_SETTLE_TICKS = 1500
+"""At most: a planner that is being loaded keeps a busy computer from sending frames."""
 LIFTED_M = 0.05
 """A box that is this much above where it lay, with the robot on its feet, was really picked up."""
 
@@ -103,9 +106,16 @@ class Proxy:
                 return  # it could not be set up, which was told
             seed = world.rollout.episode_seed[0]
             self.sim.ask(f"place {seed}")
-            for _ in range(SETTLE_TICKS):
-                self.session.tick()
+            self._settle(world.robot)
             self._run_one(seed, stopped)
+
+    def _settle(self, robot: object) -> None:
+        """At rest until motion capture sees well; as people do, not for ever: Start then says what is wrong."""
+        look = robot.mocap_check if isinstance(robot, GuardedRobot) else None
+        for tick in range(MAX_SETTLE_TICKS):
+            self.session.tick()
+            if tick >= SETTLE_TICKS and (look is None or look().ok):
+                return
 
     def _give_back(self) -> None:
         """As people do after an episode: the robot is given back, a stop is cleared, the next episode is drawn."""

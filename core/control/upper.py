@@ -181,19 +181,22 @@ class UpperController:
 
     name = "pi_upper"
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, halfway: bool = False) -> None:
+        """halfway: send the middle between the last two targets, half a control period later. A network that was
+        trained with late targets needs it: mixed targets never showed it what alternating ones do (25 Hz)."""
         self.actor = actor.eval()
+        self.halfway = halfway
         self._sent: Tensor | None = None
         "(2N, 7) rad, actions as sent; NaN where an episode begins"
 
     @classmethod
-    def load(cls, path: Path) -> "UpperController":
+    def load(cls, path: Path, halfway: bool = False) -> "UpperController":
         """From a controller checkpoint. Raises CheckpointError when the file does not fit."""
         tensors, metadata = load_checkpoint(path, LAYOUT)
         hidden = tuple(metadata["actor_hidden"])
         actor = Actor(LAYOUT.obs_size, LAYOUT.action_size, ActorCriticConfig(actor_hidden=hidden))
         actor.load_state_dict(tensors)
-        return cls(actor)
+        return cls(actor, halfway)
 
     def reset(self, worlds: Tensor) -> None:
         """Forget the last action of some worlds (index or mask): their arms start from where they then are."""
@@ -209,7 +212,8 @@ class UpperController:
         last = self._last_sent(arms)
         pos, quat = near_command(arms, *hand_rows(hand_pos_b, hand_quat_b))
         self._sent = sent_action(last, self.actor(observation(arms, pos, quat, last)))
-        return arm_targets(self._sent)
+        targets = arm_targets(self._sent)
+        return 0.5 * (targets + arm_targets(last)) if self.halfway else targets
 
     def _last_sent(self, arms: Arms) -> Float[Tensor, "M 7"]:
         rest = action_at_rest(arms)

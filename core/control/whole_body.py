@@ -88,15 +88,17 @@ class WholeBodyController:
 
 def load_arms(name: ControllerName, folder: Path = CONTROLLERS) -> ArmController:
     """The arms of a whole-body controller. Raises CheckpointError when its file is missing or does not fit."""
+    late = name == "robot_arms"
     if file := ARMS_FILES[name]:
-        return UpperController.load(_existing(folder / file, "upper"))
+        path = _existing(folder / file, "upper --preset robot" if late else "upper")
+        return UpperController.load(path, halfway=late)
     return IkArmController(gravity_compensation=True)
 
 
-def _existing(path: Path, part: str) -> Path:
+def _existing(path: Path, training: str) -> Path:
     if not path.is_file():
         raise CheckpointError(
-            f"no {part} controller at {path}; train one: refine-dp train-controller {part}, and copy its "
+            f"no controller at {path}; train one: refine-dp train-controller {training}, and copy its "
             "controller.safetensors there"
         )
     return path

@@ -223,7 +223,8 @@ def arm_entries(config: Config) -> list[ArmEntry]:
         if path.is_file():
             facts = about(path)
             label = f"π_upper, {what} (seed {facts['seed']})"
-            entries.append(ArmEntry(key, label, lambda p=path: UpperController.load(p), facts))
+            load = partial(UpperController.load, path, halfway=key == "robot")
+            entries.append(ArmEntry(key, label, load, facts))
     for run in config.runs:
         path = run / "controller.safetensors"
         facts = about(path)

@@ -11,7 +11,8 @@ from typing import Annotated
 import tyro
 
 from core.control.training.lower_config import LowerLearnerConfig
-from core.control.training.upper_config import UpperLearnerConfig
+from core.control.training.motion_configs import DisturbanceConfig
+from core.control.training.upper_config import EpisodeConfig, UpperEnvConfig, UpperLearnerConfig
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,21 @@ class LowerJob:
 
 Config = Annotated[UpperJob, tyro.conf.subcommand("upper")] | Annotated[LowerJob, tyro.conf.subcommand("lower")]
 
+LATE = UpperLearnerConfig(env=UpperEnvConfig(EpisodeConfig(disturbances=DisturbanceConfig(target_delay_s=(0.0, 0.04)))))
+"""A robot's joints obey some milliseconds after they were measured; here up to 40."""
+
 PART_PRESETS: dict[str, dict[str, UpperJob | LowerJob]] = {
-    "upper": {"quick": UpperJob(learner=UpperLearnerConfig(steps=200_000)), "paper": UpperJob()},
+    "upper": {
+        "quick": UpperJob(learner=UpperLearnerConfig(steps=200_000)),
+        "paper": UpperJob(),
+        "robot": UpperJob(learner=LATE),
+    },
     "lower": {
         "quick": LowerJob(learner=LowerLearnerConfig(teacher_steps=600_000, student_steps=300_000, tune_steps=300_000)),
         "paper": LowerJob(),
     },
 }
-"""quick: minutes on two cores, to see it learn; paper: the whole training."""
+"""quick: minutes on two cores, to see it learn; paper: the whole training; robot: the same for late targets."""
 
 
 def main(config: UpperJob | LowerJob) -> int:

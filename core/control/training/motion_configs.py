@@ -148,7 +148,7 @@ class DisturbanceConfig:
     kd_scale: Range = (0.8, 1.2)
     "damping randomisation, each joint (B17)"
     target_delay_s: Range = (0.0, 0.0)
-    "how late arm targets reach the joints, drawn for every episode; to move a real robot: 0 0.04"
+    "how late arm targets reach the joints, drawn for every episode"
 
     def __post_init__(self) -> None:
         check_ranges(self, positive=("kp_scale", "kd_scale"))

@@ -92,6 +92,8 @@ class UpperLearnerConfig:
 
     steps: int = 2_000_000
     "control periods of all robots together (two arms each)"
+    begin_with: Path | None = None
+    "train on from the policy of this controller checkpoint, with a new critic; from random weights when not given"
     env: UpperEnvConfig = field(default_factory=UpperEnvConfig)
     "robots, commands, rewards, disturbances"
     networks: ActorCriticConfig = field(

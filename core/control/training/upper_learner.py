@@ -9,11 +9,14 @@ from torch import Tensor
 from core.control.training.upper_config import UpperLearnerConfig
 from core.control.training.upper_episodes import legs_path
 from core.control.training.upper_training import UpperTraining, ramp
-from core.control.upper import LAYOUT
+from core.control.upper import LAYOUT, UpperController
 from core.rl.env import Observation
 from core.rl.networks import Actor, ActorCritic
 from core.rl.ppo import Ppo
 from core.rl.ppo_config import PpoConfig
+
+CRITIC_SHARE = 0.03
+"""Share of a training from a given policy in which only the new critic learns."""
 
 
 class UpperLearner:
@@ -26,7 +29,10 @@ class UpperLearner:
         self.progress = 0.0
         self.env = UpperTraining(config.env, seed, num_threads)
         size = LAYOUT.obs_size
-        self.ppo = Ppo(ActorCritic(size, size, LAYOUT.action_size, config.networks), config.ppo, seed)
+        model = ActorCritic(size, size, LAYOUT.action_size, config.networks)
+        if config.begin_with is not None:
+            model.actor.load_state_dict(UpperController.load(config.begin_with).actor.state_dict())
+        self.ppo = Ppo(model, config.ppo, seed)
         self._observation: Observation | None = None
 
     @property
@@ -42,6 +48,7 @@ class UpperLearner:
         """One rollout and update; returns scalars. `time_share` is the part of the time budget that is spent."""
         if self._observation is None:
             self._observation = self.env.reset()
+        self._teach_critic_first()
         self.env.progress = self.progress
         self.ppo.learning_rate_cap = final_anneal(self.config.ppo, self.progress)
         rollout, self._observation = self.ppo.collect(self.env, self._observation)
@@ -49,6 +56,16 @@ class UpperLearner:
         self.total_steps += self.env.num_agents // 2 * self.config.ppo.steps_per_iteration
         self.progress = min(1.0, max(self.total_steps / self.config.steps, time_share))
         return scalars
+
+    def _teach_critic_first(self) -> None:
+        """A policy that was brought along is not to be changed by a critic that knows nothing."""
+        if self.config.begin_with is None:
+            return
+        actor = self.ppo.model.actor
+        learns = self.progress >= CRITIC_SHARE
+        if learns and not actor.log_std.requires_grad:
+            self.ppo.learning_rate = self.config.ppo.min_learning_rate
+        actor.requires_grad_(learns)
 
     def headline(self, scalars: dict[str, float]) -> str:
         """What to show beside the progress bar."""

@@ -34,9 +34,10 @@ from core.control.upper import (
 from core.draws import uniform
 from core.rigid import quat_rotate, quat_rotate_inv, rotation_error
 from core.rl.env import EnvStep, Observation
-from core.t1.model import ARMS, DEFAULT_JOINT_POS, HAND_LINKS, LEGS
+from core.t1.model import ARMS, DEFAULT_JOINT_POS, HAND_LINKS, LEGS, LOWER_LIMIT, UPPER_LIMIT
 from core.types import CONTROL_PERIOD_S, JointTarget, WorldState, gripper_open
 
+_LOWER, _UPPER = (torch.tensor(limits[ARMS], dtype=torch.float32) for limits in (LOWER_LIMIT, UPPER_LIMIT))
 MIN_CONTACT_FORCE_N = 2.0
 """A hand with less horizontal force on it counts as free."""
 
@@ -135,8 +136,14 @@ class ArmWorlds:
         n = self.kind.num_worlds
         position = torch.tensor(DEFAULT_JOINT_POS, dtype=torch.float32).repeat(n, 1)
         position[:, LEGS] = self.kind.leg_targets(self.backend.read_state())
-        position[:, ARMS] = self._late.arriving(arm_targets(self._sent))
+        position[:, ARMS] = self._arriving(arm_targets(self._sent))
         return JointTarget(position, gripper_open(n), torch.zeros(n, dtype=torch.bool))
+
+    def _arriving(self, sent: Float[Tensor, "N 14"]) -> Float[Tensor, "N 14"]:
+        """What the joints obey: late targets go through a robot's agent, which keeps them within the joint limits."""
+        if self._delays_s[1] == 0.0:
+            return sent
+        return self._late.arriving(sent.clamp(_LOWER, _UPPER))
 
     def _reward(
         self, state: WorldState, arms: Arms, asked: Tensor, progress: float

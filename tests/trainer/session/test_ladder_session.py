@@ -9,6 +9,7 @@ from fake_t1 import FakeT1
 from robot_desk import Desk
 
 from core.checks import Line
+from core.control.choices import CONTROLLER_NAMES
 from core.control.hardware_speeds import HardwareSpeeds
 from core.robot.client import AgentError
 from core.robot.guard import Preflight
@@ -136,8 +137,15 @@ def test_that_what_drives_is_declared_by_content_before_the_robot_is_taken_over(
     desk.run()
     declared = desk.robot.guard.declared[-1]
     assert (declared.source, declared.checkpoint) == ("heuristic", "")
-    assert declared.controller == controller_digest("ik_arms"), "the arms of a robot"
-    assert controller_digest("learned") != controller_digest("ik_arms")
+    assert declared.controller == controller_digest("robot_arms"), "the arms of a robot"
+    assert len({controller_digest(name) for name in CONTROLLER_NAMES}) == len(CONTROLLER_NAMES)
+
+
+def test_that_inverse_kinematics_stays_selectable_on_a_robot_and_climbs_by_itself(desk: Desk) -> None:
+    desk.session.receive(replace(desk.session.config, controller="ik_arms"))
+    desk.ticks(1)
+    desk.run()
+    assert desk.robot.guard.declared[-1].controller == controller_digest("ik_arms")
 
 
 def test_that_red_lines_keep_the_robot_from_being_started_and_say_why(desk: Desk) -> None:

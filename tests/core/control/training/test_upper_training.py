@@ -15,13 +15,18 @@ from core.control.training.upper_config import EpisodeConfig, UpperEnvConfig, Up
 from core.control.training.upper_disturbances import BaseMotion, HandForces
 from core.control.training.upper_learner import UpperLearner
 from core.control.training.upper_training import UpperTraining
+from core.control.upper import UpperController
+from core.control.whole_body import CONTROLLERS
 from core.rl.ppo_config import PpoConfig
 from core.t1.model import ARMS, PALM_FACE_OFFSET_M
 
 SMALL_ENV = UpperEnvConfig(
     EpisodeConfig(3, 2, 2, free_episode_s=0.6, grasp_episode_s=0.6, walk_episode_s=0.6, scripts=8)
 )
-SMALL = replace(UpperLearnerConfig(), steps=200, env=SMALL_ENV, ppo=PpoConfig(steps_per_iteration=8, epochs=2))
+LATE_ENV = replace(
+    SMALL_ENV, episodes=replace(SMALL_ENV.episodes, disturbances=DisturbanceConfig(target_delay_s=(0.02, 0.04)))
+)
+SMALL = replace(UpperLearnerConfig(), steps=200, env=LATE_ENV, ppo=PpoConfig(steps_per_iteration=8, epochs=2))
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +136,66 @@ def test_that_the_environment_has_one_agent_an_arm_and_restarts_episodes():
         assert not step.terminated.any()
     env.close()
     assert bool((truncated >= 1).all())
+
+
+def test_that_late_targets_are_obeyed_late_but_remembered_as_sent():
+    env = UpperTraining(LATE_ENV, seed=0, num_threads=1)
+    env.reset()
+    group = env.groups[0]
+    group._late.delay_s[:] = 0.02
+    start = group._sent.clone()
+    first = upper.sent_action(start, start + 0.3)
+    held = split_arms(group.backend.read_state().joint_pos[:, ARMS])
+    group._sent = first
+    arrived = [split_arms(group._target().position[:, ARMS])]
+    seen = group.look()[:, 17:24]
+    group._sent = upper.sent_action(first, start + 0.3)
+    arrived.append(split_arms(group._target().position[:, ARMS]))
+    env.close()
+    torch.testing.assert_close(seen, first)
+    torch.testing.assert_close(arrived[0], held)
+    torch.testing.assert_close(arrived[1], split_arms(upper.arm_targets(first)))
+
+
+def test_that_late_targets_stay_within_the_joint_limits_as_an_agent_keeps_them():
+    found = {}
+    for config in (SMALL_ENV, LATE_ENV):
+        env = UpperTraining(config, seed=0, num_threads=1)
+        env.reset()
+        group = env.groups[0]
+        group._late.delay_s[:] = 0.0
+        group._sent[:] = upper.ACTION_LIMIT_RAD
+        found[config is LATE_ENV] = split_arms(group._target().position[:, ARMS])
+        env.close()
+    torch.testing.assert_close(found[False], (UPPER + upper.TARGET_MARGIN_RAD).expand(6, 7), atol=0.01, rtol=0)
+    torch.testing.assert_close(found[True], UPPER.expand(6, 7), atol=0.01, rtol=0)
+
+
+def test_that_a_policy_that_is_brought_along_waits_until_the_critic_knows_something():
+    path = CONTROLLERS / "upper.safetensors"
+    learner = UpperLearner(replace(SMALL, begin_with=path, steps=7 * 8 * 100), seed=0, num_threads=1)
+    given = UpperController.load(path).actor.body.state_dict()
+    critic = learner.ppo.model.critic[0].weight.detach().clone()  # type: ignore[union-attr]  # a linear layer
+    for _ in range(3):  # 1 % each
+        learner.iterate()
+    kept = {name: value.clone() for name, value in learner.ppo.model.actor.body.state_dict().items()}
+    learner.iterate()
+    changed = learner.ppo.model.actor.body.state_dict()
+    learner.close()
+    assert all(torch.equal(kept[name], given[name]) for name in given)
+    assert not torch.equal(critic, learner.ppo.model.critic[0].weight)  # type: ignore[arg-type]  # a linear layer
+    assert any(not torch.equal(changed[name], given[name]) for name in given)
+
+
+def test_that_delays_are_drawn_anew_and_targets_in_time_draw_nothing():
+    for env, late in ((UpperTraining(c, seed=0, num_threads=1), c is LATE_ENV) for c in (SMALL_ENV, LATE_ENV)):
+        env.reset()
+        group = env.groups[0]
+        before = group._late.delay_s.clone()
+        group._start(torch.tensor([1]))
+        changed = group._late.delay_s != before
+        env.close()
+        assert changed.tolist() == [False, late, False]
 
 
 def test_that_a_default_action_holds_the_default_pose():
