@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.about import versions
 from app.main_window import MainWindow
 from app.theme import DARK, LIGHT, Theme, palette, stylesheet
+from app.widgets.roles import yielding
 
 
 def luminance(colour: str) -> float:
@@ -79,3 +81,21 @@ def test_that_about_names_the_versions(window: MainWindow) -> None:
     assert versions()["mujoco"].startswith("4.")
     assert window._dialog is not None
     window._dialog.close()
+
+
+def test_that_a_line_without_room_ends_in_dots_and_is_whole_in_its_tool_tip(qtbot: QtBot) -> None:
+    line = yielding("drag: orbit and much more", "muted")
+    qtbot.addWidget(line)
+    wide = line.fontMetrics().horizontalAdvance(line.text()) + 20
+    line.resize(wide, 30)
+    line.grab()
+    assert line.toolTip() == ""
+    line.resize(wide // 2, 30)
+    cut = line.grab().toImage()
+    assert line.toolTip() == line.text()
+    line.setText(line.fontMetrics().elidedText(line.text(), Qt.TextElideMode.ElideRight, line.contentsRect().width()))
+    assert line.grab().toImage() == cut
+    line.setText("drag: orbit and much more")
+    line.resize(wide, 30)
+    line.grab()
+    assert line.toolTip() == ""
