@@ -27,7 +27,7 @@ class Metrics:
     session_height: int = 500
     recording_height: int = 350
     plots_width: int = 480
-    plot_height: int = 48
+    plot_height: int = 32
     curve_height: int = 110
     curve_columns: int = 2
     job_width: int = 400

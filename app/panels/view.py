@@ -15,7 +15,7 @@ from app.problems import Problem
 from app.state import DISPLAY_HZ, AppState
 from app.theme import METRICS
 from app.widgets.gl_renderer import is_software
-from app.widgets.roles import label, set_property, yielding
+from app.widgets.roles import set_property, yielding
 from app.widgets.scene_view import SceneView
 from app.widgets.tool import tool
 from core.backends.mujoco_scene import compile_scene
@@ -27,6 +27,7 @@ EMPTY_SCENE = Scene("empty")
 LATE_LOOP_HZ = 47.0
 SOFTWARE_HZ, LATE_HZ = 20.0, 15.0
 "A processor that draws must leave time for the controllers: most frames a second, and while the loop is late"
+HOME_TIP = "Look from the right again (Ctrl+0). Drag: orbit, right drag: pan, wheel: zoom"
 PICTURE_TIP = """How fine the picture is. While a robot is driven, drawing gets a third of one processor core.
 auto: where the computer draws slowly, fewer frames (down to 10 a second), then no shadows, then fewer pixels
 full: always fine, however few frames; simple: always the cheapest picture"""
@@ -64,12 +65,12 @@ class ViewPanel(QWidget):
         self.view = SceneView()
         self.banner = yielding("", "banner", "view_banner", left=True)
         self.operator_line = yielding("", "hint", "operator_line", left=True)
-        self.rate = label("", "muted", "view_rate")
+        self.rate = yielding("", "muted", "view_rate")
         self.follow = tool("Follow", "follow", "Keep the robot in the middle of the picture (Ctrl+F)", checked=True)
         self.ghosts = tool("Commands", "ghosts", "Commanded hands and planned footsteps (Ctrl+G)", checked=True)
         self.shadows = tool("Shadows", "shadows", "Shadows: prettier, slower without a graphics card", checked=True)
         self.picture = QComboBox()
-        self.home = tool("Reset view", "reset_view", "Look from the right again (Ctrl+0)")
+        self.home = tool("Reset view", "reset_view", HOME_TIP)
         self.shot = tool("Screenshot", "screenshot", "Save the picture (Ctrl+Shift+S)")
         self.replay_bar = ReplayBar(state)
         self._frame = QFrame()
@@ -110,8 +111,7 @@ class ViewPanel(QWidget):
         for choice in PICTURE_CHOICES:
             self.picture.addItem(f"Picture: {choice}", choice)
         row.addWidget(self.picture)
-        row.addWidget(yielding("drag: orbit · right drag: pan · wheel: zoom", "muted"), 1)
-        row.addWidget(self.rate)
+        row.addWidget(self.rate, 1)
         return bar
 
     def _connect(self) -> None:

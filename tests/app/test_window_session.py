@@ -253,3 +253,12 @@ def test_that_arrangement_and_theme_are_kept(own_window: MainWindow, settings: Q
     assert again._state.theme.name == "light"
     again.toggle_theme()
     again.close()
+
+
+def test_that_the_window_with_its_stops_fits_the_screen_of_a_small_laptop(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1280, 740)
+    window.view.rate.setText("21 fps · simplified")  # what is told while it runs must not widen it
+    window.browser.summary.setText("12 episodes, 11 successes, 1 failure, coverage 0.8")
+    qtbot.wait(10)
+    assert (window.width(), window.height()) == (1280, 740)
+    assert window.stops.hard.mapTo(window, window.stops.hard.rect().topRight()).x() < 1280
