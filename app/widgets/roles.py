@@ -26,19 +26,26 @@ def label(text: str = "", role: str = "", name: str = "") -> QLabel:
 
 
 class YieldingLabel(QLabel):
-    """One line that ends in … where it does not fit; the whole of it is the tooltip then. Rich text is cut."""
+    """One line that ends in … where it does not fit; the whole of it is the tooltip then, unless it has one of its own.
+
+    Rich text is cut.
+    """
+
+    _tip = ""
+    "the tooltip as far as it is from here"
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         """See QWidget."""
         space = self.contentsRect()
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, space.width())
         plain = self.textFormat() != Qt.TextFormat.RichText and not self.wordWrap()
-        if not plain or text == self.text():
-            if self.toolTip() == self.text():
-                self.setToolTip("")
+        cut = plain and text != self.text()
+        if self.toolTip() == self._tip:
+            self._tip = self.text() if cut else ""
+            self.setToolTip(self._tip)
+        if not cut:
             super().paintEvent(a0)
             return
-        self.setToolTip(self.text())
         painter = QPainter(self)
         self.drawFrame(painter)
         style = self.style()

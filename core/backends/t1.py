@@ -14,9 +14,7 @@ from core.backends.base import BackendDescription, InitialState, Physics, StepRe
 from core.backends.initial import default_initial_state
 from core.clock import Rate
 from core.control.stop import StopLevel
-from core.mocap.check import check_mocap
 from core.mocap.receiver import MocapReceiver
-from core.mocap.settings import TRUNK
 from core.rigid import quat_from_rpy, quat_from_yaw, quat_mul, quat_rotate, yaw_of
 from core.robot.agent.config import AgentConfig
 from core.robot.ladder_evidence import BodyMode
@@ -55,10 +53,9 @@ class T1Backend:
         ask_for_realtime()  # late targets stop the robot
         self.rate = Rate(CONTROL_PERIOD_S, now, sleep)
         self._scene, self._now = scene, now
-        bodies = (TRUNK, *(item.name for item in scene.free_objects))
-        self.mocap_check = (lambda: check_mocap(mocap, bodies)) if mocap is not None else None
-        "whether motion capture is good enough to move by, None without it"
         self.sight = Sight(mocap, [item.name for item in scene.free_objects], now, sleep) if mocap is not None else None
+        self.mocap_check = self.sight.check if self.sight is not None else None
+        "whether motion capture is good enough to move by, None without it"
         try:
             self.session = RobotSession(agent, rung)
         except ConnectionError:

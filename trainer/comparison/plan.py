@@ -1,5 +1,6 @@
 """What a comparison consists of: rows (planners) and the steps that lead to their numbers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
@@ -68,7 +69,7 @@ def make_plan(config: Config) -> Plan:
     """Rows and steps. Raises ValueError for a given planner that is of no row, and when a data set is missing."""
     rows = rows_of(config)
     given = given_planners(config, rows)
-    shown = [row for row in rows if is_shown(row, config)]
+    shown = [row for row in rows if is_shown(row, config, given)]
     steps: list[Step] = []
     for row in shown:
         steps += [Step("pretrain", base) for base in rows if base.key == row.base and base.key not in given]
@@ -91,12 +92,12 @@ def _needed(steps: list[Step], given: dict[str, Path]) -> list[Step]:
     return [step for step in steps if step.kind != "pretrain" or step.row.key in bases | shown - given.keys()]
 
 
-def is_shown(row: Row, config: Config) -> bool:
+def is_shown(row: Row, config: Config, given: Collection[str]) -> bool:
     """Whether a row stands in the table: some are only trained because others begin with them.
 
     A sweep shows every planner that is given, too: fine-tuning is dear, and some of it may exist.
     """
-    return row.method in config.rows or (config.sweep != "none" and row.key in given_names(config))
+    return row.method in config.rows or (config.sweep != "none" and row.key in given)
 
 
 def rows_of(config: Config) -> list[Row]:
@@ -136,11 +137,6 @@ def curriculum_rows(config: Config) -> list[Row]:
         Row("direct", "DPPO, widest starts at once", "dppo", count, "dit", MAXIMUM),
         Row("led", "DPPO, curriculum of starts", "dppo", count, "dit", MAXIMUM, curriculum=True),
     ]
-
-
-def given_names(config: Config) -> list[str]:
-    """Rows of --use."""
-    return [entry.partition("=")[0] for entry in config.use]
 
 
 def given_planners(config: Config, rows: list[Row]) -> dict[str, Path]:
