@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from core.control.choices import ARMS_FILES, ControllerName
 from core.control.evaluation.walking import WalkEvaluationConfig
 from core.control.upper import ArmController
 from core.control.whole_body import LegController
@@ -216,15 +217,18 @@ def arm_entries(config: Config) -> list[ArmEntry]:
     """Every arm controller that the options name."""
     from core.control.ik_arms import IkArmController
     from core.control.upper import UpperController
+    from core.control.whole_body import load_arms
 
     entries = []
-    for key, file, what in (("shipped", "upper", "shipped"), ("robot", "upper_robot", "shipped for robots")):
-        path = config.shipped / f"{file}.safetensors"
+    shipped: tuple[tuple[str, ControllerName, str], ...] = (
+        ("shipped", "learned", "shipped"), ("robot", "robot_arms", "shipped for robots"),
+    )  # fmt: skip
+    for key, name, what in shipped:
+        path = config.shipped / ARMS_FILES[name]
         if path.is_file():
             facts = about(path)
             label = f"π_upper, {what} (seed {facts['seed']})"
-            load = partial(UpperController.load, path, halfway=key == "robot")
-            entries.append(ArmEntry(key, label, load, facts))
+            entries.append(ArmEntry(key, label, partial(load_arms, name, config.shipped), facts))
     for run in config.runs:
         path = run / "controller.safetensors"
         facts = about(path)
