@@ -10,8 +10,9 @@ from rich.console import Console
 
 import trainer.queue.desk
 from trainer.chain_watch import ChainError, ChainWatch
+from trainer.jobs import finetune
+from trainer.jobs.chain import CHAIN_PRESETS, ChainPreset, main
 from trainer.jobs.chain import Config as ChainConfig
-from trainer.jobs.chain import main
 from trainer.jobs.evaluate import Config
 from trainer.queue.chain import JOBS, add_chain, go_on_or_queue, queued_chain, whole_chain
 from trainer.queue.desk import QueueDesk
@@ -26,6 +27,20 @@ def desk(tmp_path: Path) -> QueueDesk:
 
 def filled(desk: QueueDesk) -> list[int]:
     return [entry.id for entry in add_chain(desk, whole_chain("quick", Path("d.hdf5")))]
+
+
+@pytest.mark.parametrize("preset", CHAIN_PRESETS)
+def test_that_both_evaluations_of_a_chain_measure_the_same_episodes(preset: ChainPreset) -> None:
+    before, after = (config for job, config in whole_chain(preset, Path("d.hdf5")) if job == "evaluate")
+    assert replace(before, checkpoint=after.checkpoint) == after
+
+
+def test_that_the_standard_chain_tunes_as_long_as_the_paper_from_as_few_demonstrations_as_the_quick_one() -> None:
+    configs = {preset: dict(whole_chain(preset, Path("d.hdf5"))) for preset in CHAIN_PRESETS}
+    assert configs["standard"]["collect"] == configs["quick"]["collect"]
+    assert configs["standard"]["pretrain"] == configs["quick"]["pretrain"]
+    assert configs["standard"]["finetune"].iterations == finetune.PRESETS["paper"].iterations
+    assert configs["standard"]["evaluate"].episodes >= 500
 
 
 def become(desk: QueueDesk, number: int, state: EntryState, **more) -> None:

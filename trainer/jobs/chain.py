@@ -7,15 +7,18 @@ with a chain that was stopped, and watches one that is at work.
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
+
+ChainPreset = Literal["quick", "standard", "paper"]
+CHAIN_PRESETS: tuple[ChainPreset, ...] = get_args(ChainPreset)
 
 
 @dataclass(frozen=True)
 class Config:
     """Sizes of the jobs and where they leave what they make."""
 
-    preset: Literal["quick", "paper"] = "quick"
-    "quick: 50 demonstrations and small budgets, in minutes on two cores; paper: 1000 demonstrations, hours"
+    preset: ChainPreset = "quick"
+    "50 demonstrations, tuned in 10 small (quick, minutes) or 40 iterations (standard); paper: 1000 and 40, hours"
     dataset: Path = Path("data") / "chain.hdf5"
     "data set (HDF5) to record to; demonstrations that are there already are used"
     runs: Path = Path("runs")

@@ -5,15 +5,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from trainer.jobs import collect, evaluate, finetune, pretrain
+from trainer.jobs.chain import ChainPreset
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import ENDED, Entry
 
-ChainPreset = Literal["quick", "paper"]
-EPISODES: dict[ChainPreset, int] = {"quick": 50, "paper": 1000}
-EVALUATED: dict[ChainPreset, int] = {"quick": 100, "paper": 500}
+
+class Sizes(NamedTuple):
+    """What a preset of the chain is made of."""
+
+    demonstrations: int
+    pretrain: str
+    "preset of that job"
+    finetune: str
+    "preset of that job"
+    evaluated: int
+    "episodes of each evaluation"
+
+
+SIZES: dict[ChainPreset, Sizes] = {
+    "quick": Sizes(50, "quick", "quick", 100),
+    "standard": Sizes(50, "quick", "paper", 500),
+    "paper": Sizes(1000, "paper", "paper", 500),
+}
 COLLECT, PRETRAIN, FINETUNE = Path("@0"), Path("@1"), Path("@3")
 JOBS = ("collect", "pretrain", "evaluate", "finetune", "evaluate")
 _PLACE = re.compile(r"@(\d+)")
@@ -21,13 +37,13 @@ _PLACE = re.compile(r"@(\d+)")
 
 def whole_chain(preset: ChainPreset, dataset: Path) -> list[tuple[str, Any]]:
     """(job, config) in order; @K stands for the K-th job of the chain."""
-    measured = EVALUATED[preset]
+    sizes = SIZES[preset]
     return [
-        ("collect", collect.Config(dataset, episodes=EPISODES[preset], success_only=True)),
-        ("pretrain", replace(pretrain.PRESETS[preset], dataset=COLLECT)),
-        ("evaluate", evaluate.Config(PRETRAIN, episodes=measured)),
-        ("finetune", replace(finetune.PRESETS[preset], checkpoint=PRETRAIN, require_ready=True)),
-        ("evaluate", evaluate.Config(FINETUNE, episodes=measured)),
+        ("collect", collect.Config(dataset, episodes=sizes.demonstrations, success_only=True)),
+        ("pretrain", replace(pretrain.PRESETS[sizes.pretrain], dataset=COLLECT)),
+        ("evaluate", evaluate.Config(PRETRAIN, episodes=sizes.evaluated)),
+        ("finetune", replace(finetune.PRESETS[sizes.finetune], checkpoint=PRETRAIN, require_ready=True)),
+        ("evaluate", evaluate.Config(FINETUNE, episodes=sizes.evaluated)),
     ]
 
 

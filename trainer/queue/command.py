@@ -1,7 +1,7 @@
 """`refine-dp queue`: jobs one after another on this machine, with priorities; they go on without terminal and window.
 
   refine-dp queue add JOB OPTIONS... [--priority P] [--after N]   the options are those of `refine-dp JOB`
-  refine-dp queue add-chain [--preset quick|paper] [--dataset PATH]   collect, pretrain, evaluate, finetune, evaluate
+  refine-dp queue add-chain [--preset quick|standard|paper] [--dataset PATH]
   refine-dp queue list | stop N [--kill] | resume N|RUN | move N --by K [--priority P]
   refine-dp queue remove N|RUN | undo | trash [--empty] | log N [-f]
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from trainer.jobs.chain import CHAIN_PRESETS
 from trainer.progress import format_duration
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import ENDED, Entry, QueueError
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("add", help="add a job: refine-dp queue add JOB OPTIONS... [--priority P] [--after N]")
     chain = add("add-chain", _add_chain, "collect, pretrain, evaluate, finetune, evaluate: each with the one before")
-    chain.add_argument("--preset", choices=("quick", "paper"), default="quick", help="sizes of all five jobs")
+    chain.add_argument("--preset", choices=CHAIN_PRESETS, default="quick", help="sizes of all five jobs")
     chain.add_argument("--dataset", type=Path, default=Path("data") / "chain.hdf5", help="data set to record to")
     add("list", _list, "jobs in the order in which they run, and runs that were started elsewhere")
     stop = add("stop", _stop, "ask a job to save and end; a waiting one is not started")
