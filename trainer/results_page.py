@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from trainer.comparison.outputs import NUMBERS_FILE
-from trainer.comparison.tables import markdown_table, plot
+from trainer.comparison.tables import learning_plots, markdown_table, plot
 from trainer.report import charts
 from trainer.report.evaluation_page import bar, comparison_words, decision_words, planners, rate_text, time_text
 from trainer.report.page import code_words
@@ -29,6 +29,8 @@ class Section:
     text: str
     picture: str
     "SVG"
+    more: dict[str, str] = field(default_factory=dict)
+    "further pictures by name, SVG"
 
 
 def add_result(source: Path, folder: Path, name: str | None = None) -> Path:
@@ -79,11 +81,14 @@ def write_results(folder: Path, page: Path, images: Path) -> list[Path]:
     written = []
     for path in files:
         section = make_section(_load(path))
-        picture = images / f"{path.stem}.svg"
-        write_atomically(picture, section.picture + "\n")
-        link = Path(os.path.relpath(picture, page.parent)).as_posix()
-        text = with_section(text, path.stem, f"{section.text}\n\n![{section.title}]({link})", section.title)
-        written.append(picture)
+        content = section.text
+        for name, picture in {"": section.picture, **section.more}.items():
+            file = images / f"{'_'.join(filter(None, (path.stem, name)))}.svg"
+            write_atomically(file, picture + "\n")
+            link = Path(os.path.relpath(file, page.parent)).as_posix()
+            content += f"\n\n![{', '.join(filter(None, (section.title, name)))}]({link})"
+            written.append(file)
+        text = with_section(text, path.stem, content, section.title)
     write_atomically(page, text)
     return [*written, page]
 
@@ -116,14 +121,15 @@ def make_section(numbers: Numbers) -> Section:
 
 
 def comparison_section(numbers: Numbers) -> Section:
-    """Table and plot of refine-dp compare."""
+    """Table and plots of refine-dp compare."""
     what = {
         "comparison": "methods",
         "demonstrations": "success against demonstrations",
         "curriculum": "starts that no demonstration saw",
     }[numbers["kind"]]
     words = f"`refine-dp compare`, {numbers['created'][:10]}, {code_words(numbers['code'])}."
-    return Section(f"{numbers['task']}: {what}", f"{markdown_table(numbers)}\n{words}", plot(numbers))
+    text = f"{markdown_table(numbers)}\n{words}"
+    return Section(f"{numbers['task']}: {what}", text, plot(numbers), learning_plots(numbers))
 
 
 def evaluation_section(numbers: Numbers) -> Section:

@@ -144,8 +144,13 @@ def test_that_a_collapsed_fine_tuning_is_measured_with_its_best_planner(dataset,
 
     assert job.main(config(dataset, tmp_path, rows=("dppo",))) == 0
 
-    (row,) = json.loads((only_run(tmp_path).path / "comparison.json").read_text())["rows"]
+    run = only_run(tmp_path).path
+    (row,) = json.loads((run / "comparison.json").read_text())["rows"]
     assert row["note"].startswith("CollapseError: the policy moved")
+    (collapsed,) = list_runs(run / "steps" / "finetune-dppo")
+    assert job.main(config(None, tmp_path / "again", rows=("dppo",), use=(f"dppo={collapsed.path}",))) == 0
+    (given,) = json.loads((only_run(tmp_path / "again").path / "comparison.json").read_text())["rows"]
+    assert (given["given"], given["note"]) == (True, row["note"])
 
 
 def test_that_too_few_demonstrations_are_told_before_there_is_a_run(dataset, tmp_path):

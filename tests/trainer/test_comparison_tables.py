@@ -178,6 +178,21 @@ def test_that_the_results_page_keeps_what_people_wrote(tmp_path):
         write_results(numbers, page, tmp_path / "docs" / "images")
 
 
+def test_that_the_results_page_shows_how_every_method_learned(tmp_path):
+    numbers, images, page = tmp_path / "assets", tmp_path / "images", tmp_path / "results.md"
+    numbers.mkdir()
+    history = [{"iteration": i, "successes": (10, 20, 60)[i], "episodes": 64, "start_share": 0.0} for i in range(3)]
+    learned = {"demonstrations": 50, "history": history}
+    rows = [made_up.row("dit", 60), made_up.row("dppo", 93, training=learned), made_up.row("scratch", 0)]
+    (numbers / "methods.json").write_text(json.dumps(made_up.comparison(rows=rows)))
+    write_results(numbers, page, images)
+    assert "![box_pickup: methods, learning](images/methods_learning.svg)" in page.read_text()
+    (curve,) = images.glob("*_learning.svg")
+    assert "label of dppo" in words_of(curve.read_text())
+    assert "label of scratch" not in words_of(curve.read_text())
+    assert "3: 46.9 %" in curve.read_text()  # 90 of 192
+
+
 def test_that_the_sweep_of_the_curriculum_is_trained_and_measured_where_it_says(tmp_path):
     plan = make_plan(Config(dataset=tmp_path / "d.hdf5", sweep="curriculum"))
     assert [step.key for step in plan.steps] == [
@@ -199,10 +214,10 @@ def test_that_the_curriculum_is_compared_with_both_and_its_learning_is_drawn(tmp
     assert "+86.0 [+76.0, +96.0]" in table.splitlines()[2]
     assert "success with the curriculum minus that of the row" in table
     assert "widest starts" in words_of(plot(numbers))
-    success, width = learning_plots(numbers)
+    success, width = learning_plots(numbers).values()
     assert success.count("<circle") == width.count("<circle") == 6
     assert "2: 10.0 %" in width
-    assert learning_plots(made_up.comparison()) == []
+    assert learning_plots(made_up.comparison()) == {}
     (tmp_path / "comparison.json").write_text(json.dumps(numbers))
     rebuild(tmp_path, None)
     assert "Starts: 0 % as in the demonstrations" in (tmp_path / "report.html").read_text()

@@ -10,7 +10,7 @@ from core.paired import compare_paired, holm
 from core.rl.checkpoint import read_header
 from trainer.comparison.plan import Plan, Row, Step
 from trainer.comparison.tables import csv_text, markdown_table, plot
-from trainer.comparison.work import TRAINING_FILE, collapse, evaluation_of, finished_run, planner_of
+from trainer.comparison.work import TRAINING_FILE, collapse, evaluation_of, planner_of
 from trainer.jobs.compare import Config
 from trainer.policy_evaluation import write_report
 from trainer.runs import Run, code_version, write_atomically
@@ -81,19 +81,22 @@ def comparison_numbers(config: Config, run: Run, plan: Plan) -> dict[str, Any]:
 
 def row_numbers(row: Row, evaluation: dict[str, Any], root: Path, plan: Plan) -> dict[str, Any]:
     """One planner: how it was measured, and what it cost."""
-    given = row.key in plan.given
-    tuning = None if given or row.base is None else finished_run(root, Step("finetune", row))
     folder = planner_of(root, plan, row.key)
     return {
         "key": row.key,
         "label": row.label,
         "method": row.method,
-        "given": given,
+        "given": row.key in plan.given,
         **{name: evaluation[name] for name in COPIED},
         "training": training_facts(evaluation["training"], folder),
-        "note": "" if tuning is None else collapse(tuning),
+        "note": _collapse_note(folder),
         "outcomes": "".join("1" if result["success"] else "0" for result in evaluation["results"]),
     }
+
+
+def _collapse_note(folder: Path | None) -> str:
+    """Why the fine-tuning of a planner ended before its time; also of one that was given as a run folder."""
+    return collapse(Run.open(folder)) if folder is not None and (folder / "run.json").is_file() else ""
 
 
 def training_facts(training: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from trainer.report.evaluation_page import bar, rate_text, time_text
 Numbers = dict[str, Any]
 
 WIDEST = "distance, bearing and heading at 320, 125 and 600 % of the demonstrations' ranges"
+POOLED = 3
+"""Iterations whose episodes are one point of a curve: those of a single one are too few to tell methods apart."""
 HEAD = (
     "planner", "demonstrations", "success [95 %]", "difference to it", "p (exact, Holm)", "task time s (quartiles)",
     "time change", "hands off mm", "fell / missed / dropped / time", "training min",
@@ -133,21 +135,33 @@ def plot(numbers: Numbers) -> str:
     return charts.curves(title, "demonstrations", {name: points for name, points in series.items() if points})
 
 
-def learning_plots(numbers: Numbers) -> list[str]:
-    """Of a sweep of the curriculum: success while exploring, and how wide the starts were, by iteration. SVG."""
+def learning_plots(numbers: Numbers) -> dict[str, str]:
+    """Name -> SVG: success of every fine-tuned row while it explored, by iteration (Figs. 5 and 6 of the paper); in a
+    sweep of the curriculum also how wide the starts were."""
     histories = {row["label"]: row["training"].get("history") for row in numbers["rows"]}
-    success: dict[str, list[charts.Point]] = {}
-    width: dict[str, list[charts.Point]] = {}
-    for label, history in histories.items():
-        if numbers["kind"] != "curriculum" or not history:
-            continue
-        rates = [wilson_interval(entry["successes"], entry["episodes"]) for entry in history]
-        shares = [entry["start_share"] for entry in history]
-        success[label] = [charts.Point(i + 1.0, p.rate, p.low, p.high) for i, p in enumerate(rates)]
-        width[label] = [charts.Point(i + 1.0, share, share, share) for i, share in enumerate(shares)]
-    if not success:
-        return []
-    return [
-        charts.curves("Success while exploring, in the starts of that iteration", "iteration", success, linear=True),
-        charts.curves("Starts: 0 % as in the demonstrations, 100 % the widest", "iteration", width, linear=True),
-    ]
+    learned = {label: history for label, history in histories.items() if history}
+    if not learned:
+        return {}
+    success = {label: _success_points(history) for label, history in learned.items()}
+    title = f"Success while exploring, {POOLED} iterations together"
+    plots = {"learning": charts.curves(title, "iteration", success, linear=True)}
+    if numbers["kind"] == "curriculum":
+        width = {label: [_share_point(i, entry) for i, entry in enumerate(h, 1)] for label, h in learned.items()}
+        title = "Starts: 0 % as in the demonstrations, 100 % the widest"
+        plots["starts"] = charts.curves(title, "iteration", width, linear=True)
+    return plots
+
+
+def _success_points(history: list[Numbers]) -> list[charts.Point]:
+    """One an iteration, with those before it."""
+    points = []
+    for last in range(1, len(history) + 1):
+        window = history[max(0, last - POOLED) : last]
+        rate = wilson_interval(*(sum(entry[name] for entry in window) for name in ("successes", "episodes")))
+        points.append(charts.Point(float(last), rate.rate, rate.low, rate.high))
+    return points
+
+
+def _share_point(iteration: int, entry: Numbers) -> charts.Point:
+    share = entry["start_share"]
+    return charts.Point(float(iteration), share, share, share)

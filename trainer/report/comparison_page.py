@@ -34,7 +34,11 @@ def comparison_page(numbers: dict[str, Any]) -> str:
     sections = [
         page.section("Result", page.charts(plot(numbers)), page.table(HEAD, table_rows(numbers))),
         f"<p>{explanation(numbers).replace('*', '')}</p>",
-        *([page.section("Fine-tuning", page.charts(*learned))] if (learned := learning_plots(numbers)) else []),
+        *(
+            [page.section("Fine-tuning", page.charts(*learned.values()))]
+            if (learned := learning_plots(numbers))
+            else []
+        ),
         page.section(
             "Failures",
             page.charts(
