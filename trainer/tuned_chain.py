@@ -27,10 +27,10 @@ def make_chain(stored: PlannerCheckpoint, config: Config) -> tuple[Chain, Planne
             sampler = deployed_sampler(dppo, planner.sampler.clip)
             return DiffusionChain(planner, dppo, bf16), replace(played, sampler=sampler)
         case "mlp-ft", RegressionPlanner():
-            return MeanRevertingChain(planner, config.mlp_ft, dppo.noise_clip, bf16), played
+            return MeanRevertingChain(planner, config.mlp_ft, dppo, bf16), played
         case "residual", DiffusionPlanner() | ResidualPlanner():
             corrected = planner if isinstance(planner, ResidualPlanner) else _fresh_correction(planner, config)
-            return ResidualChain(corrected, config.residual.noise, dppo.noise_clip, bf16), played
+            return ResidualChain(corrected, config.residual.noise, dppo, bf16), played
     raise ValueError(
         f"{config.method} cannot fine-tune this planner ({type(planner).__name__}): dppo and residual need a "
         "pre-trained diffusion planner (dit, mlp-diffusion), mlp-ft needs a deterministic one (mlp)"

@@ -110,8 +110,8 @@ class MlpFtConfig:
     "lambda of the last step"
     noise_first: float = 0.3
     "sigma of the first step, normalised units; falls linearly"
-    noise_last: float = 0.06
-    "sigma of the last step"
+    noise_last: float = 0.04
+    "sigma of the last step: as far as a diffusion planner explores there"
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -121,11 +121,8 @@ class MlpFtConfig:
                 "0 < reversion_first <= reversion_last <= 1 is needed, got "
                 f"{self.reversion_first} and {self.reversion_last}"
             )
-        if not MIN_LOGPROB_STD <= self.noise_last <= self.noise_first:
-            raise ValueError(
-                f"{MIN_LOGPROB_STD} <= noise_last <= noise_first is needed, got {self.noise_last} "
-                f"and {self.noise_first}"
-            )
+        if not 0 < self.noise_last <= self.noise_first:
+            raise ValueError(f"0 < noise_last <= noise_first is needed, got {self.noise_last} and {self.noise_first}")
 
 
 @dataclass(frozen=True)
@@ -136,13 +133,13 @@ class ResidualFtConfig:
     "largest correction of a value, normalised units"
     hidden: tuple[int, ...] = (256, 256)
     "hidden layers of the correction"
-    noise: float = 0.06
-    "standard deviation with which it explores"
+    noise: float = 0.04
+    "standard deviation with which it explores, as a diffusion planner in its last step"
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}")
-        if not self.noise >= MIN_LOGPROB_STD:
-            raise ValueError(f"noise must be at least {MIN_LOGPROB_STD}, got {self.noise}")
+        if not self.noise > 0:
+            raise ValueError(f"noise must be positive, got {self.noise}")
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"hidden needs positive sizes, got {self.hidden}")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.policy.regression import RegressionPlanner
 from core.rl.chains import value_log_prob
-from core.rl.finetune_config import MlpFtConfig
+from core.rl.finetune_config import DppoConfig, MlpFtConfig
 
 
 def ramp(first: float, last: float, steps: int) -> Float[Tensor, "K"]:
@@ -20,16 +20,19 @@ def ramp(first: float, last: float, steps: int) -> Float[Tensor, "K"]:
 class MeanRevertingChain:
     """A regression planner as a chain; what is deployed is its mean."""
 
-    def __init__(self, planner: RegressionPlanner, config: MlpFtConfig, noise_clip: float, bf16: bool = False) -> None:
-        """`noise_clip`: noise is clipped to this many standard deviations."""
+    def __init__(
+        self, planner: RegressionPlanner, config: MlpFtConfig, scoring: DppoConfig, bf16: bool = False
+    ) -> None:
+        """`scoring`: how noise is clipped and steps are scored, as for the methods that this one is compared with."""
         self.planner = planner.eval()
         planner.base.requires_grad_(True)
         self.network = planner.base
-        self.noise_clip = noise_clip
+        self.noise_clip = scoring.noise_clip
         self.bf16 = bf16
         self.length = config.steps
         self.reversion = ramp(config.reversion_first, config.reversion_last, config.steps).to(planner.device)
         self.std = ramp(config.noise_first, config.noise_last, config.steps).to(planner.device)
+        self.scored_std = self.std.clamp_min(scoring.min_logprob_std)
 
     @property
     def noise_count(self) -> int:
@@ -64,6 +67,6 @@ class MeanRevertingChain:
         x_next: Float[Tensor, "B Tp Da"],
         j: Int[Tensor, "B"],
     ) -> Float[Tensor, "B Tp Da"]:
-        """Gaussian about the pulled value."""
+        """Gaussian about the pulled value, at least as wide as the steps of the diffusion planner are scored."""
         pull = self.reversion[j][:, None, None]
-        return value_log_prob(x_next, (1 - pull) * x + pull * self._target(obs), self.std[j][:, None, None])
+        return value_log_prob(x_next, (1 - pull) * x + pull * self._target(obs), self.scored_std[j][:, None, None])

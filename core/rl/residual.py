@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from core.policy.residual import ResidualPlanner
 from core.rl.chains import value_log_prob
+from core.rl.finetune_config import DppoConfig
 
 
 class ResidualChain:
@@ -13,11 +14,13 @@ class ResidualChain:
 
     length = 1
 
-    def __init__(self, planner: ResidualPlanner, std: float, noise_clip: float, bf16: bool = False) -> None:
-        """`std`: how widely the correction explores; `noise_clip`: in standard deviations."""
+    def __init__(self, planner: ResidualPlanner, std: float, scoring: DppoConfig, bf16: bool = False) -> None:
+        """`std`: how widely the correction explores; `scoring`: how noise is clipped and the step is scored, as for
+        the methods that this one is compared with."""
         self.planner = planner.eval()
         self.std = std
-        self.noise_clip = noise_clip
+        self.scored_std = max(std, scoring.min_logprob_std)
+        self.noise_clip = scoring.noise_clip
         self.bf16 = bf16
 
     @property
@@ -47,6 +50,6 @@ class ResidualChain:
         x_next: Float[Tensor, "B Tp Da"],
         j: Int[Tensor, "B"],
     ) -> Float[Tensor, "B Tp Da"]:
-        """Gaussian about the corrected chunk."""
+        """Gaussian about the corrected chunk, at least as wide as the steps of the diffusion planner are scored."""
         del j
-        return value_log_prob(x_next, self._mean(obs, x), torch.full_like(x[:, :1, :1], self.std))
+        return value_log_prob(x_next, self._mean(obs, x), torch.full_like(x[:, :1, :1], self.scored_std))

@@ -1,5 +1,6 @@
 """The baselines' chains: the mean-reverting sampler and the residual on a frozen planner."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ def residual(planner):
 
 def test_that_steps_revert_to_the_mean_with_less_and_less_noise():
     planner, _ = plane_planner("mlp")
-    chain = MeanRevertingChain(planner, MlpFtConfig(3, 0.2, 0.8, 0.3, 0.1), noise_clip=3.0)
+    chain = MeanRevertingChain(planner, MlpFtConfig(3, 0.2, 0.8, 0.3, 0.1), DppoConfig())
     assert isinstance(chain, Chain)
     noise = 2.0 * noise_for(chain)
     mean, values = planner.plan_normalized(OBS, noise[:0]), [noise[0]]
@@ -45,6 +46,17 @@ def test_that_steps_revert_to_the_mean_with_less_and_less_noise():
     scored = chain.log_prob(OBS, values[1], values[2], torch.ones(B, dtype=torch.long))
     expected = Normal(0.5 * values[1] + 0.5 * mean, 0.2).log_prob(values[2]).clamp(-5, 2)
     assert torch.allclose(scored, expected, atol=1e-5)
+
+
+def test_that_the_baselines_are_scored_as_widely_as_the_method_that_they_are_compared_with(residual):
+    scoring = DppoConfig(min_logprob_std=0.25)
+    planner, _ = plane_planner("mlp")
+    reverting = MeanRevertingChain(planner, MlpFtConfig(3, 0.2, 0.8, 0.3, 0.1), scoring)
+    for chain, expected in ((reverting, (0.3, 0.25, 0.25)), (ResidualChain(residual, 0.1, scoring), (0.25,))):
+        values = chain.sample(OBS, torch.zeros_like(noise_for(chain)))
+        for j, std in enumerate(expected):  # without noise a value is its own mean: the density says how wide it is
+            score = chain.log_prob(OBS, values[:, j], values[:, j + 1], torch.full((B,), j))
+            assert torch.allclose(score, torch.full_like(score, -math.log(std * math.sqrt(2 * math.pi))), atol=1e-4)
 
 
 def test_that_a_single_reverting_step_is_well_defined():
@@ -65,7 +77,7 @@ def test_that_a_fresh_correction_changes_nothing_and_a_learned_one_is_small(plan
 
 
 def test_that_only_the_correction_learns_and_explores(residual):
-    chain = ResidualChain(residual, 0.1, noise_clip=3.0)
+    chain = ResidualChain(residual, 0.1, DppoConfig())
     assert isinstance(chain, Chain)
     noise = noise_for(chain)
     values = chain.sample(OBS, noise)
@@ -96,7 +108,7 @@ def test_that_a_residual_planner_does_not_imitate(residual):
 
 
 def test_that_the_residual_learns_against_the_wind(residual):
-    chain = ResidualChain(residual, 0.15, noise_clip=3.0)
+    chain = ResidualChain(residual, 0.15, DppoConfig())
     learner = Dppo(chain, replace(CONFIG, learning_rate=3e-3, clip_total=2.0), EXECUTED, seed=1)
     plane, successes = Plane(), []
     for iteration in range(12):
