@@ -31,7 +31,7 @@ from trainer.progress import StepProgress, format_duration
 from trainer.runs import Run
 from trainer.session.parts import load_controller, make_backend, safety_limits
 from trainer.start_schedule import StartSchedule
-from trainer.tuned_chain import make_chain
+from trainer.tuned_chain import learner_config, make_chain
 from trainer.typed_json import to_json
 
 START_FILE = "start.safetensors"
@@ -100,7 +100,7 @@ class Finetuning:
         self.layout = stored.planner.layout
         self.before = stored.training
         executed_steps = self.planner_config.executed_steps
-        self.learner = Dppo(self.chain, config.dppo, executed_steps, config.seed)
+        self.learner = Dppo(self.chain, learner_config(config), executed_steps, config.seed)
         task = build_task(self.layout.task, config.worlds)
         self.starts = StartSchedule(task, config)
         self.layout.check_fits(PlannerLayout.of_task(task), f"task {task.name!r}")
@@ -175,7 +175,7 @@ class Finetuning:
             "code": to_json(self.run.info().code),
             "iterations": self.iteration,
             "wall_s": self.wall_s,
-            "finetuning": to_json(self.config.dppo),
+            "finetuning": to_json(self.learner.config),
             "start_share": self.starts.share,
             "history": self.history,
             "evaluations": self.evaluations,

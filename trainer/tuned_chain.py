@@ -11,6 +11,7 @@ from core.policy.learner import uses_bf16
 from core.policy.regression import RegressionPlanner
 from core.policy.residual import ResidualPlanner
 from core.rl.chains import Chain, DiffusionChain, deployed_sampler
+from core.rl.finetune_config import DppoConfig
 from core.rl.mlp_ft import MeanRevertingChain
 from core.rl.residual import ResidualChain
 from trainer.compute import pick_device
@@ -35,6 +36,13 @@ def make_chain(stored: PlannerCheckpoint, config: Config) -> tuple[Chain, Planne
         f"{config.method} cannot fine-tune this planner ({type(planner).__name__}): dppo and residual need a "
         "pre-trained diffusion planner (dit, mlp-diffusion), mlp-ft needs a deterministic one (mlp)"
     )
+
+
+def learner_config(config: Config) -> DppoConfig:
+    """How the method learns: all alike, but a correction that begins with nothing has a learning rate of its own."""
+    if config.method == "residual":
+        return replace(config.dppo, learning_rate=config.residual.learning_rate)
+    return config.dppo
 
 
 def _fresh_correction(planner: DiffusionPlanner, config: Config) -> ResidualPlanner:

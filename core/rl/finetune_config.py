@@ -135,11 +135,14 @@ class ResidualFtConfig:
     "hidden layers of the correction"
     noise: float = 0.04
     "standard deviation with which it explores, as a diffusion planner in its last step"
+    learning_rate: float = 3e-4
+    "of the correction (AdamW): it begins with nothing, and that of a pre-trained network would hardly move it"
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}")
-        if not self.noise > 0:
-            raise ValueError(f"noise must be positive, got {self.noise}")
+        for name in ("noise", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"hidden needs positive sizes, got {self.hidden}")

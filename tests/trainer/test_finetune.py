@@ -15,7 +15,7 @@ from core.policy.checkpoint import load_planner, save_planner
 from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.policy.normalizer import Normalizer
-from core.rl.finetune_config import DppoConfig
+from core.rl.finetune_config import DppoConfig, ResidualFtConfig
 from core.statistics import wilson_interval
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.box_pickup_scene import BoxPickupSettings
@@ -25,6 +25,7 @@ from trainer.jobs import evaluate
 from trainer.jobs import finetune as job
 from trainer.plain_evaluation import PlainEvaluation
 from trainer.runs import Run, list_runs
+from trainer.tuned_chain import learner_config
 
 PLANNER = PlannerConfig(
     "mlp-diffusion", mlp=MlpConfig(width=32, blocks=1), denoising_steps=10, sampler=SamplerConfig(steps=5)
@@ -292,6 +293,12 @@ def test_that_a_fine_tuned_planner_is_fine_tuned_further(checkpoint):
     assert job.main(more) == 0
     with pytest.raises(ValueError, match="has 5 fine-tuned steps, its fine-tuning cannot go on with 3"):
         job.main(replace(more, dppo=replace(DPPO, tuned_steps=3)))
+
+
+def test_that_a_correction_learns_at_its_own_rate_and_nothing_else_does():
+    asked = job.Config(residual=ResidualFtConfig(learning_rate=1e-3))
+    assert learner_config(asked) == learner_config(replace(asked, method="mlp-ft")) == asked.dppo
+    assert learner_config(replace(asked, method="residual")) == replace(asked.dppo, learning_rate=1e-3)
 
 
 @pytest.mark.parametrize(("method", "kind"), [("mlp-ft", "mlp"), ("residual", "mlp-diffusion")])
