@@ -12,6 +12,7 @@ from core.policy.chunks import ChunkPlayer
 from core.policy.config import SamplerConfig
 from core.policy.diffusion import DiffusionPlanner
 from core.policy.layout import PlannerLayout
+from core.policy.residual import ResidualPlanner
 from core.tasks.base import Task
 from core.tasks.catalogue import make_task
 from core.tasks.starts import HasStarts, Widening
@@ -56,7 +57,8 @@ def load_source(config: Config, task: Task) -> tuple[Source, dict[str, Any]]:
     path = planner_path(config.checkpoint)
     stored = load_planner(path, PlannerLayout.of_task(task))
     if config.sampler != "stored":
-        _resample(stored, SamplerConfig(kind=config.sampler, steps=config.sampling_steps))
+        steps = config.sampling_steps or SamplerConfig.steps
+        _resample(stored, SamplerConfig(kind=config.sampler, steps=steps))
     executed_steps = config.executed_steps or stored.config.executed_steps
     player = ChunkPlayer(stored.planner.to(pick_device(config.device)), task, executed_steps)
     facts = {
@@ -71,8 +73,16 @@ def load_source(config: Config, task: Task) -> tuple[Source, dict[str, Any]]:
 
 
 def _resample(stored: PlannerCheckpoint, sampler: SamplerConfig) -> None:
+    if isinstance(stored.planner, ResidualPlanner):
+        raise ValueError(
+            f"sampler {sampler.kind} cannot be used: a residual planner corrects what its stored sampler "
+            f"({stored.config.sampler.kind}) makes, and learned on that alone; leave the sampler as stored"
+        )
     if not isinstance(stored.planner, DiffusionPlanner):
-        raise ValueError("a deterministic planner is not sampled: leave the sampler as stored")
+        raise ValueError(
+            f"sampler {sampler.kind} cannot be used: a deterministic planner ({stored.config.kind}) is not sampled; "
+            "leave the sampler as stored"
+        )
     stored.planner.use_sampler(replace(sampler, clip=stored.planner.sampler.clip))
 
 

@@ -14,6 +14,7 @@ from core.policy.checkpoint import save_planner
 from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.policy.normalizer import Normalizer
+from core.policy.residual import ResidualPlanner
 from core.rollout import Rollout
 from core.tasks.box_pickup import BoxPickup
 from trainer.evaluation import EvaluationRun
@@ -21,6 +22,7 @@ from trainer.finetuning import finetune
 from trainer.jobs import evaluate as job
 from trainer.jobs import finetune as finetune_job
 from trainer.planner_evaluation import evaluate_job
+from trainer.policy_evaluation import load_source
 from trainer.runs import Run, list_runs
 
 PLANNER = PlannerConfig(
@@ -227,6 +229,34 @@ def test_that_a_stopped_evaluation_reports_no_fast_episodes_only(tmp_path, monke
     run.close()
     assert "stopped before the first seed was decided" in capsys.readouterr().out
     assert not (tmp_path / "out.json").exists()
+
+
+def test_that_ddim_has_ten_levels_unless_told(tmp_path):
+    """Of ten denoising steps: stored five."""
+    for steps, levels in ((None, 10), (2, 2)):
+        source, _ = load_source(config(tmp_path, sampler="ddim", sampling_steps=steps), BoxPickup(1))
+        assert source.planner.steps.count == levels
+    assert load_source(config(tmp_path), BoxPickup(1))[0].planner.steps.count == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("mlp", r"sampler ddim cannot be used: a deterministic planner \(mlp\) is not sampled"),
+        ("mlp-diffusion", "a residual planner corrects what its stored sampler .* leave the sampler as stored"),
+    ],
+)
+def test_that_a_planner_that_cannot_be_sampled_otherwise_says_why(tmp_path, kind, message):
+    chosen = replace(PLANNER, kind=kind)
+    planner = build_planner(
+        PlannerLayout.of_task(BoxPickup(1)), chosen, Normalizer.identity(50), Normalizer.identity(23)
+    )
+    if kind == "mlp-diffusion":
+        planner = ResidualPlanner(planner, scale=0.1, hidden=(8,))
+    save_planner(tmp_path / "x" / "planner.safetensors", planner, chosen, {})
+    with pytest.raises(ValueError, match=message):
+        job.main(config(tmp_path, checkpoint=tmp_path / "x", sampler="ddim"))
+    assert list_runs(tmp_path / "runs") == []
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ class Config:
     "Ta, commands of a chunk that are executed before the next one is planned; none: as the checkpoint says"
     sampler: Literal["stored", "ddim", "ddpm"] = "stored"
     "how chunks are sampled; stored: as the checkpoint says"
-    sampling_steps: int = 10
-    "levels of ddim, when asked for here"
+    sampling_steps: int | None = None
+    "levels of ddim, only with sampler ddim; none: 10 there"
     press_m: float | None = None
     "of the heuristic: fixes the squeeze depth, to see how robust the grasp is; none: drawn for each episode"
     start_scale: str = PRETRAINING
@@ -75,8 +75,16 @@ class Config:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         start_share(self.start_scale)
+        self._check_sampler()
         self._check_press()
         self._check_question()
+
+    def _check_sampler(self) -> None:
+        if self.sampling_steps is not None and self.sampler != "ddim":
+            raise ValueError(
+                f"sampling_steps {self.sampling_steps} is of the sampler ddim, got sampler {self.sampler}: give "
+                "--sampler ddim, too, or leave sampling_steps out"
+            )
 
     def _check_press(self) -> None:
         if self.press_m is None:
