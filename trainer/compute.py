@@ -25,6 +25,19 @@ def single_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def evaluation_arithmetic() -> Iterator[None]:
+    """One thread and exact fp32 products, whatever a training has set: the last bits of a planner's chunk decide some
+    episodes, and what is measured inside of a training must be what is measured outside."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with single_thread():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def pick_device(name: str) -> torch.device:
     """Raises ValueError for a device that is unknown or not there."""
     if name == "auto":

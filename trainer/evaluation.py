@@ -12,6 +12,7 @@ from core.planners.base import Source
 from core.rollout import Controller, Observer, Rollout
 from core.statistics import Proportion, wilson_interval
 from core.tasks.base import Task
+from trainer.compute import evaluation_arithmetic
 from trainer.episode_meter import EpisodeResult, Meter
 from trainer.failures import FAILURES
 
@@ -139,7 +140,8 @@ class EvaluationRun:
             lambda: next(queue, None),
             (self._meter, *observers),
         )
-        self._rollout.begin()
+        with evaluation_arithmetic():
+            self._rollout.begin()
 
     @property
     def results(self) -> list[EpisodeResult]:
@@ -158,8 +160,9 @@ class EvaluationRun:
 
     def step(self) -> None:
         """One control period."""
-        self._rollout.step()
-        self._meter.tick(self._rollout)
+        with evaluation_arithmetic():
+            self._rollout.step()
+            self._meter.tick(self._rollout)
 
     def prefix(self) -> list[EpisodeResult]:
         """The results of the first seeds, in their order, as far as all of them have ended.

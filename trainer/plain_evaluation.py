@@ -7,7 +7,6 @@ from typing import Any, Literal
 from core.policy.chunks import ChunkPlayer
 from core.policy.planner import Planner
 from core.statistics import Proportion
-from trainer.compute import single_thread
 from trainer.evaluation import Evaluation, Evaluator
 from trainer.progress import EpisodeProgress
 from trainer.runs import Run
@@ -30,7 +29,7 @@ class PlainEvaluation:
         sample."""
         player = ChunkPlayer(planner, self.evaluator.task, self.executed_steps)
         self.starts.begin_evaluating()
-        with single_thread(), EpisodeProgress(title, len(seeds), silent=not title) as progress:
+        with EpisodeProgress(title, len(seeds), silent=not title) as progress:
 
             def told(results: list[Any]) -> None:
                 progress.update(len(results), len(results), sum(result.success for result in results))

@@ -176,6 +176,8 @@ def test_that_inside_and_outside_of_training_the_same_is_measured_with_physics(t
         assert finetune(asked, run, lambda: False)
     run.close()
 
+    torch.set_float32_matmul_precision("highest")  # as in a process of its own: the training had set "medium"
+    torch.set_num_threads(2)
     outside = config(tmp_path, checkpoint=run.path, episodes=5, seed=95_000, backend="mujoco")
     assert job.main(outside) == 0
 
