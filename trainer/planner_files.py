@@ -69,7 +69,7 @@ def read_planner_file(path: Path, name: str = "") -> PlannerFile:
         raise CheckpointError(f"{path} holds a {kind!r}, not a planner; choose a planner.safetensors")
     facts: dict[str, Any] = header["metadata"]
     training: dict[str, Any] = facts.get("training") or {}
-    tuned = " + residual" if "residual" in facts else " fine-tuned" if facts.get("tuned_steps") else ""
+    tuned = " + residual" if "residual" in facts else " fine-tuned" if "iterations" in training else ""
     return PlannerFile(
         path=path,
         name=name or str(training.get("run") or path.parent.name),

@@ -16,7 +16,7 @@ from trainer.jobs.chain import Config as ChainConfig
 from trainer.jobs.evaluate import Config
 from trainer.queue.chain import JOBS, add_chain, go_on_or_queue, queued_chain, whole_chain
 from trainer.queue.desk import QueueDesk
-from trainer.queue.entry import EntryState
+from trainer.queue.entry import EntryState, QueueError
 from trainer.runs import Run, list_runs
 
 
@@ -131,6 +131,22 @@ def test_that_a_stop_stops_the_job_at_work_and_the_next_call_goes_on_with_it(des
     assert again == numbers
     assert "going on with it from #1" in words
     assert desk.store.get(numbers[0]).state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("preset", "dataset", "named"),
+    [
+        ("standard", "d.hdf5", "episodes of #3 evaluate is 100"),
+        ("quick", "e.hdf5", "dataset of #1 collect is 'd.hdf5'"),
+    ],
+)
+def test_that_a_chain_that_has_not_ended_is_not_taken_for_another(desk, preset, dataset, named):
+    filled(desk)
+    with pytest.raises(QueueError, match=named):
+        go_on_or_queue(desk, preset, Path(dataset))
+    with pytest.raises(QueueError, match="give another folder with --runs"):
+        main(ChainConfig(preset, Path(dataset), desk.store.root))
+    assert list_runs(desk.store.root) == []
 
 
 def test_that_a_job_that_ends_is_told_once_and_the_run_folder_knows_how_far_it_is(desk):

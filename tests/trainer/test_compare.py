@@ -138,6 +138,17 @@ def test_that_a_sweep_measures_before_and_after_and_takes_what_exists(dataset, t
     assert "<polyline" in (run.path / "success.svg").read_text()
 
 
+def test_that_a_planner_of_another_kind_or_of_other_demonstrations_is_not_taken_for_a_row(dataset, tmp_path):
+    assert job.main(config(dataset, tmp_path / "a", rows=("dit",), demonstrations=2)) == 0
+    (planner,) = list_runs(only_run(tmp_path / "a").path / "steps" / "pretrain-dit")
+    for row, kind in (("mlp", "mlp"), ("dppo", "dit fine-tuned"), ("residual", "dit [+] residual")):
+        with pytest.raises(ValueError, match=f"this planner is 'dit', the row .* is of '{kind}'"):
+            job.main(config(None, tmp_path, rows=(row,), demonstrations=2, use=(f"{row}={planner.path}",)))
+    with pytest.raises(ValueError, match=r"learned from 2 demonstrations, .* of 4; .* --demonstrations 2 for all"):
+        job.main(config(None, tmp_path, rows=("dit",), use=(f"dit={planner.path}",)))
+    assert list_runs(tmp_path / "runs") == []
+
+
 def test_that_a_collapsed_fine_tuning_is_measured_with_its_best_planner(dataset, tmp_path, monkeypatch):
     wild = finetune.Config(iterations=2, worlds=2, dppo=replace(DPPO, epochs=3, kl_limit=1e-12))
     monkeypatch.setitem(finetune.PRESETS, "toy", wild)

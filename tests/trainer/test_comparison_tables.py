@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.trainer import comparison_numbers as made_up
-from trainer.comparison.outputs import paired_numbers, rebuild, time_change, training_facts
+from trainer.comparison.facts import training_facts
+from trainer.comparison.outputs import paired_numbers, rebuild, time_change
 from trainer.comparison.plan import make_plan, step_config
 from trainer.comparison.tables import csv_text, learning_plots, markdown_table, plot
 from trainer.jobs.compare import Config

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.paired import compare_paired, holm
-from core.rl.checkpoint import read_header
+from trainer.comparison.facts import training_facts
 from trainer.comparison.plan import Plan, Row, Step
 from trainer.comparison.tables import csv_text, markdown_table, plot
-from trainer.comparison.work import TRAINING_FILE, collapse, evaluation_of, planner_of
+from trainer.comparison.work import collapse, evaluation_of, planner_of
 from trainer.jobs.compare import Config
 from trainer.policy_evaluation import write_report
 from trainer.runs import Run, code_version, write_atomically
@@ -97,34 +97,6 @@ def row_numbers(row: Row, evaluation: dict[str, Any], root: Path, plan: Plan) ->
 def _collapse_note(folder: Path | None) -> str:
     """Why the fine-tuning of a planner ended before its time; also of one that was given as a run folder."""
     return collapse(Run.open(folder)) if folder is not None and (folder / "run.json").is_file() else ""
-
-
-def training_facts(training: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
-    """Demonstrations, steps, iterations and minutes, from what a planner's checkpoint says of its making.
-
-    A fine-tuned planner is the best of its run: where the run folder is there, the whole run is counted.
-    """
-    before = training.get("before")
-    facts = training_facts(before) if before else {}
-    whole = {**training, **_whole_run(folder)} if "iterations" in training else training
-    minutes = whole["wall_s"] / 60.0 if "wall_s" in whole else None
-    if "iterations" in training:
-        facts |= {"iterations": whole["iterations"], "best_iteration": training["iterations"]}
-        facts["finetune_minutes"] = minutes
-        facts |= {"history": whole["history"]} if "history" in whole else {}
-    elif "steps" in training:
-        facts |= {"steps": training["steps"], "pretrain_minutes": minutes}
-        facts["demonstrations"] = training.get("data", {}).get("episodes")
-    return facts
-
-
-def _whole_run(folder: Path | None) -> dict[str, Any]:
-    """Iterations and seconds of a fine-tuning run; {} without its training state."""
-    path = None if folder is None else folder / TRAINING_FILE
-    if path is None or not path.is_file():
-        return {}
-    metadata = read_header(path)["metadata"]
-    return {"iterations": len(metadata["history"]), "wall_s": metadata["wall_s"], "history": metadata["history"]}
 
 
 def paired_numbers(plan: Plan, evaluations: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from core.data.windows import choose_episodes
 from core.policy.checkpoint import planner_layout
 from core.policy.layout import PlannerLayout
 from core.tasks.catalogue import make_task
-from trainer.comparison.plan import Plan, Step, make_plan, step_config
+from trainer.comparison.facts import TRAINING_FILE, check_given
+from trainer.comparison.plan import Plan, Step, make_plan, rows_of, step_config
 from trainer.compute import pick_device
 from trainer.jobs import evaluate, finetune, pretrain
 from trainer.jobs.compare import Config
@@ -22,7 +23,6 @@ from trainer.runs import Run, list_runs
 
 COLLAPSED = ("CollapseError", "FloatingPointError")
 """How a fine-tuning fails that still leaves its best planner: that is a result, not a mistake."""
-TRAINING_FILE = "checkpoints/training.safetensors"
 
 
 def compare_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
@@ -37,13 +37,16 @@ def compare_job(config: Config, run: Run, stop_requested: Callable[[], bool]) ->
 
 
 def check_inputs(config: Config) -> None:
-    """Before there is a run folder: whether planners that are given are planners of this task, and whether there are
-    enough demonstrations. Raises ValueError, CheckpointError or DatasetError."""
+    """Before there is a run folder: whether planners that are given are of this task and made as their rows say, and
+    whether there are enough demonstrations. Raises ValueError, CheckpointError or DatasetError."""
     plan = make_plan(config)
     pick_device(config.device)
     task = PlannerLayout.of_task(make_task(config.task, 1))
-    for path in plan.given.values():
-        planner_layout(planner_path(path)).check_fits(task, f"task {config.task!r} ({path})")
+    for row in rows_of(config):
+        if row.key in plan.given:
+            path = plan.given[row.key]
+            planner_layout(planner_path(path)).check_fits(task, f"task {config.task!r} ({path})")
+            check_given(row, path)
     needed = [step.row.demonstrations for step in plan.steps if step.kind == "pretrain"]
     if needed and config.dataset is not None:
         successes_only = pretrain.PRESETS[config.pretrain_preset].successes_only

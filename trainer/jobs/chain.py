@@ -30,16 +30,18 @@ def main(config: Config) -> int:
     """Queue the chain, or go on with one, and watch it. Returns 0 when all jobs finished, 1 when one failed, 130 when
     it was stopped."""
     from trainer.chain_watch import ChainError, ChainWatch
+    from trainer.command_line import options_of
     from trainer.job import open_run, work_in
     from trainer.queue.chain import go_on_or_queue
     from trainer.queue.desk import QueueDesk
 
     desk = QueueDesk(config.runs)
-    run, config = open_run("chain", config, config.runs, seed=0)
     numbers, said = go_on_or_queue(desk, config.preset, config.dataset)
+    run, config = open_run("chain", config, config.runs, seed=0)
     print(said)
     watch = ChainWatch(desk, numbers, run)
+    again = shlex.join(["refine-dp", "chain", *options_of(config, Config())])
     try:
-        return work_in(run, watch.work, f"go on with: refine-dp chain --runs {shlex.quote(str(config.runs))}")
+        return work_in(run, watch.work, f"go on with: {again}")
     except ChainError:
         return 1

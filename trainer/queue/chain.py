@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from trainer.jobs import collect, evaluate, finetune, pretrain
 from trainer.jobs.chain import ChainPreset
 from trainer.queue.desk import QueueDesk
-from trainer.queue.entry import ENDED, Entry
+from trainer.queue.entry import ENDED, Entry, QueueError
+from trainer.queue.jobs import snapshot
 
 
 class Sizes(NamedTuple):
@@ -75,16 +76,32 @@ def queued_chain(entries: Sequence[Entry]) -> list[int]:
 def go_on_or_queue(desk: QueueDesk, preset: ChainPreset, dataset: Path) -> tuple[list[int], str]:
     """Numbers of the chain to watch, and what is to be said: one that has not ended, else a new one.
 
-    What was stopped or killed of it goes back into the queue.
+    What was stopped or killed of it goes back into the queue. Raises QueueError when it is another one than asked for.
     """
     numbers = queued_chain(desk.store.entries())
-    if not numbers:
+    if numbers:
+        _check_same(desk, numbers, preset, dataset)
+    else:
         return [entry.id for entry in add_chain(desk, whole_chain(preset, dataset))], f"the {preset} chain is queued"
     stopped = [number for number in numbers if desk.store.get(number).state in ("stopped", "killed")]
     for number in stopped:
         desk.resume(number)
     what = f"going on with it from #{stopped[0]}" if stopped else "watching it"
     return numbers, f"the queue of {desk.store.root} has a chain that has not ended: {what}"
+
+
+def _check_same(desk: QueueDesk, numbers: list[int], preset: ChainPreset, dataset: Path) -> None:
+    for number, (_, config) in zip(numbers, whole_chain(preset, dataset)):
+        entry = desk.store.get(number)
+        _, asked = snapshot(entry.job, with_inputs(config, numbers), desk.store.root)
+        different = [name for name, value in asked.items() if entry.config.get(name) != value]
+        if different:
+            name = different[0]
+            raise QueueError(
+                f"the queue of {desk.store.root} has another chain that has not ended: {name} of {entry.title} is "
+                f"{entry.config.get(name)!r}, this one asks for {asked[name]!r}; ask for the same to go on with it, end it "
+                "with refine-dp queue stop and remove, or give another folder with --runs"
+            )
 
 
 def add_chain(desk: QueueDesk, chain: Sequence[tuple[str, Any]], priority: int = 0) -> list[Entry]:
