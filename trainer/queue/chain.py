@@ -99,8 +99,8 @@ def _check_same(desk: QueueDesk, numbers: list[int], preset: ChainPreset, datase
             name = different[0]
             raise QueueError(
                 f"the queue of {desk.store.root} has another chain that has not ended: {name} of {entry.title} is "
-                f"{entry.config.get(name)!r}, this one asks for {asked[name]!r}; ask for the same to go on with it, end it "
-                "with refine-dp queue stop and remove, or give another folder with --runs"
+                f"{entry.config.get(name)!r}, this one asks for {asked[name]!r}; ask for the same to go on with it, "
+                "end it with refine-dp queue stop and remove, or give another folder with --runs"
             )
 
 
