@@ -69,7 +69,8 @@ def read_planner_file(path: Path, name: str = "") -> PlannerFile:
         raise CheckpointError(f"{path} holds a {kind!r}, not a planner; choose a planner.safetensors")
     facts: dict[str, Any] = header["metadata"]
     training: dict[str, Any] = facts.get("training") or {}
-    tuned = " + residual" if "residual" in facts else " fine-tuned" if "iterations" in training else ""
+    learned_on = facts.get("tuned_steps") or "iterations" in training  # a deterministic planner has no steps to tune
+    tuned = " + residual" if "residual" in facts else " fine-tuned" if learned_on else ""
     return PlannerFile(
         path=path,
         name=name or str(training.get("run") or path.parent.name),

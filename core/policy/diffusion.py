@@ -47,10 +47,11 @@ class DiffusionPlanner(Planner):
     def use_sampler(self, sampler: SamplerConfig) -> None:
         """Sample in another way from now on. Raises ValueError when it does not fit schedule or fine-tuned steps."""
         steps = reverse_steps(sampler, self.schedule)
-        if self.tuned_steps > steps.count or (self.tuned_steps and not self._same_levels(steps)):
+        last = self.tuned_steps
+        if last > steps.count or (last and not self._same_levels(steps)):
             raise ValueError(
-                f"the last {self.tuned_steps} sampling steps were fine-tuned at levels "
-                f"{self.steps.level.tolist()}; a sampler with levels {steps.level.tolist()} would not use them"
+                f"the last {last} sampling steps were fine-tuned at levels {self.steps.level[-last:].tolist()}; a "
+                f"sampler that ends with levels {steps.level[-last:].tolist()} would not use them"
             )
         self.sampler = sampler
         self.steps = steps

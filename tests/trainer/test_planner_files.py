@@ -51,6 +51,8 @@ def test_that_the_title_says_how_good_it_is(tmp_path: Path) -> None:
     assert "200 training steps" in read_planner_file(fresh).hint
     packed = store(tmp_path / "c" / "tuned.safetensors", evaluations=evaluations, evaluation={**evaluations[0]})
     assert read_planner_file(packed).title == "c · dit · 50 % (40–60)"
+    learned = store(tmp_path / "d" / "planner.safetensors", iterations=40)  # also without denoising steps to tune
+    assert (read_planner_file(learned).title, read_planner_file(learned).tuned) == ("d · dit fine-tuned", True)
 
 
 def test_that_what_is_no_planner_is_refused(tmp_path: Path) -> None:
