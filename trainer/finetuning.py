@@ -1,6 +1,7 @@
 """The job of `refine-dp finetune`: explore, learn, watch for collapse, keep the better planner, evaluate."""
 
 import itertools
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -123,6 +124,8 @@ class Finetuning:
         "which planner was kept at the end, and why; None before"
         self.history: list[dict[str, Any]] = []
         "success of every iteration"
+        self.ended = False
+        "whether the last evaluation was made and the planner that is kept is stored: nothing is left to do"
         self._spent_s = 0.0
         "before this process"
         self._started_s = time.monotonic()
@@ -148,6 +151,7 @@ class Finetuning:
             "evaluations": self.evaluations,
             "choice": self.choice,
             "history": self.history,
+            "ended": self.ended,
         }
         save_checkpoint(self.run.checkpoints / TRAINING_FILE, self.learner.state_dict(), self._layout(), metadata)
 
@@ -163,6 +167,7 @@ class Finetuning:
         self._spent_s = metadata["wall_s"]
         self.evaluations, self.history = metadata["evaluations"], metadata["history"]
         self.choice = metadata.get("choice")
+        self.ended = metadata.get("ended", False)
 
     def _layout(self) -> Layout:
         return Layout("planner_finetuning", 1, self.layout.observation, self.layout.action)
@@ -189,6 +194,12 @@ class Finetuning:
 
     def train(self, stop_requested: Callable[[], bool]) -> bool:
         """Iterate until the end, a stop, or a collapse. A stopped iteration is not counted: it is run again."""
+        if self.ended:
+            print(
+                f"{self.run.path} is finished ({self.iteration} iterations), nothing is left to do; to fine-tune its "
+                f"planner further: refine-dp finetune --checkpoint {shlex.quote(str(self.run.path))}"
+            )
+            return True
         self._tell_start()
         total = self.config.iterations
         self.run.event("progress", done=self.iteration, total=total, text="")  # the time left counts from here
@@ -276,11 +287,11 @@ class Finetuning:
             self.save()
         last = self.choice is not None and self.choice["kept"] == "last"
         kept = self._stored(LAST_FILE if last else BEST_FILE)
-        complete = self._evaluate(kept.planner, stop_requested, "evaluate")
+        self.ended = self._evaluate(kept.planner, stop_requested, "evaluate")
         facts = {**kept.training, "choice": self.choice, "evaluations": self.evaluations}
         save_planner(self.run.path / PLANNER_FILE, kept.planner, kept.config, facts)
         self.save()
-        return complete
+        return self.ended
 
     def _stored(self, name: str) -> PlannerCheckpoint:
         """As others will load it."""

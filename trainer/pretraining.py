@@ -15,7 +15,7 @@ from torch import Tensor
 from core.data.dataset import Dataset
 from core.data.windows import choose_episodes, make_windows, read_recording, split_episodes
 from core.policy.batches import WindowTensors, fit_normalizers
-from core.policy.build import build_planner
+from core.policy.build import build_denoiser, build_planner
 from core.policy.checkpoint import save_planner
 from core.policy.chunks import ChunkPlayer
 from core.policy.features import action_feature_names
@@ -64,6 +64,9 @@ def check_inputs(config: Config) -> None:
             f"planner.executed_steps must not be above {layout.action_chunk}, the commands of a chunk, got "
             f"{config.planner.executed_steps}"
         )
+    if config.planner.kind != "mlp":
+        with torch.device("meta"):  # without weights: only whether the sizes fit the chunk
+            build_denoiser(layout, config.planner)
     if config.evaluate_episodes:
         layout.check_fits(PlannerLayout.of_task(make_task(layout.task, 1)), "the task of today")
     choose_episodes(dataset, config.episodes, config.successes_only, config.teleoperated)

@@ -29,7 +29,8 @@ from trainer.tuned_chain import make_chain
 GOOD_SUCCESS = (0.20, 0.85)
 """Success before, in which fine-tuning works: the paper starts from 50 to 70 %; below 20 % a batch of 64 episodes holds
 a dozen successes, which one iteration to the next hardly repeats; above 85 % what is left is within the interval."""
-POSSIBLE_SUCCESS = (0.05, 0.95)
+LEAST_SUCCESS = 0.05
+"""Below it an iteration hardly holds a success to learn from."""
 ENOUGH_EPISODES = 50
 """Fewer say little: the 95 % interval of 60 % of 50 episodes is 46 to 72 %."""
 
@@ -55,9 +56,7 @@ def inspect(config: Config) -> tuple[Line, ...]:
     return (
         _planner_line(config, stored),
         _task_line(config, stored),
-        success_line(
-            measured_success(path, stored.training, config.runs, start_share(config.start_scale)), config.worlds
-        ),
+        _success_line(config, path, stored),
         _data_line(stored.training),
     )
 
@@ -88,9 +87,21 @@ def _planner_line(config: Config, stored: PlannerCheckpoint) -> Line:
         make_chain(stored, config)
     except ValueError as error:
         return Line("bad", "planner", str(error), "choose another method or another planner")
+    if config.from_scratch:
+        return Line("good", "planner", f"{kind}; gives sizes and normalisers only (from_scratch)")
     if stored.tuned_steps:
         return Line("caution", "planner", f"{kind}; was fine-tuned before", "fine: its fine-tuning goes on from there")
     return Line("good", "planner", f"{kind}; {config.method} can fine-tune it")
+
+
+def _success_line(config: Config, path: Path, stored: PlannerCheckpoint) -> Line:
+    """Of what is fine-tuned: the planner as it was measured, or random weights."""
+    if config.from_scratch:
+        says = "the weights will be random (from_scratch): hardly any episode will succeed"
+        remedy = "leave from_scratch out, unless you want to show what pre-training is worth"
+        return Line("bad", "success before", says, remedy)
+    share = start_share(config.start_scale)
+    return success_line(measured_success(path, stored.training, config.runs, share), config.worlds)
 
 
 def _task_line(config: Config, stored: PlannerCheckpoint) -> Line:
@@ -149,7 +160,7 @@ def success_line(measured: Measured | None, worlds: int) -> Line:
     p = wilson_interval(measured.successes, measured.episodes)
     says = f"{p} ({measured.origin}); works between {GOOD_SUCCESS[0]:.0%} and {GOOD_SUCCESS[1]:.0%}"
     few = f"{worlds} worlds give about {p.rate * worlds:.0f} successes an iteration"
-    if p.rate < POSSIBLE_SUCCESS[0]:
+    if p.rate < LEAST_SUCCESS:
         remedy = f"{few}: a sparse reward teaches nothing; more demonstrations or a longer pre-training first"
         return Line("bad", "success before", says, remedy)
     if p.rate < GOOD_SUCCESS[0]:

@@ -16,6 +16,7 @@ from core.policy.config import MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.policy.normalizer import Normalizer
 from core.rl.finetune_config import DppoConfig, ResidualFtConfig
+from core.rl.planner_env import PlannerEnv
 from core.statistics import wilson_interval
 from core.tasks.box_pickup import BoxPickup
 from core.tasks.box_pickup_scene import BoxPickupSettings
@@ -191,6 +192,40 @@ def test_that_a_stop_between_training_and_choice_changes_nothing(checkpoint):
     assert choices[0] == choices[1]
 
 
+def evaluations(run: Run) -> list[int]:
+    return [event["step"] for event in run.events() if event["kind"] == "evaluation"]
+
+
+def test_that_a_finished_run_is_not_evaluated_again_when_it_is_resumed(checkpoint, capsys):
+    assert job.main(config(checkpoint)) == 0
+    run = only_run(checkpoint)
+    made = {path: path.read_bytes() for path in run.path.rglob("*.safetensors")}
+    capsys.readouterr()
+
+    assert job.main(job.Config(resume=run.path)) == 0
+
+    assert f"{run.path} is finished (2 iterations), nothing is left to do" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in run.path.rglob("*.safetensors")} == made
+    assert evaluations(run) == [2]
+    assert run.read_status().state == "finished"
+
+
+def test_that_a_run_that_was_stopped_in_its_last_evaluation_is_completed(checkpoint):
+    whole = config(checkpoint)
+    run = Run.create(whole.runs, "finetune", whole, 0)
+
+    def stop() -> bool:
+        return any(event["kind"] == "validation" for event in run.events())  # made just before that evaluation
+
+    assert work_in(run, lambda _: finetune(whole, run, stop)) == 130
+    assert evaluations(run) == []
+    for _ in range(2):
+        assert job.main(job.Config(resume=run.path)) == 0
+    assert evaluations(run) == [2]
+    stored = load_planner(run.path / "planner.safetensors")
+    assert [entry["iteration"] for entry in stored.training["evaluations"]] == [2]
+
+
 def test_that_the_choice_can_be_left_out_and_its_seeds_are_its_own(checkpoint):
     assert job.main(config(checkpoint, validate_episodes=0)) == 0
     run = only_run(checkpoint)
@@ -261,6 +296,33 @@ def test_that_starts_without_a_curriculum_stay_where_they_were_asked_for(checkpo
         config(checkpoint, curriculum_growth=0.0)
     with pytest.raises(ValueError, match="a curriculum begins below the widest starts, got start_scale 'maximum'"):
         config(checkpoint, curriculum=True, start_scale="maximum")
+
+
+def test_that_a_run_whose_success_falls_fails_with_a_message_and_keeps_the_best(checkpoint, monkeypatch, capsys):
+    """The world without physics never succeeds: here 60 episodes an iteration do as they are told."""
+    successes = iter((40, 60, 0, 0, 0))
+    collect = PlannerEnv.collect
+
+    def told(self, *arguments):
+        experience, lucky = collect(self, *arguments), next(successes)
+        ends = tuple(replace(experience.first_ends[0], success=i < lucky) for i in range(60))
+        return replace(experience, first_ends=ends)
+
+    monkeypatch.setattr(PlannerEnv, "collect", told)
+    assert job.main(config(checkpoint, iterations=10, patience=2)) == 1
+
+    run = only_run(checkpoint)
+    status = run.read_status()
+    assert status.state == "failed"
+    assert "success has fallen to 33.3 %" in status.message
+    assert "from 83.3 %" in status.message
+    assert "stayed there for 2 iterations: try a smaller learning_rate" in status.message
+    assert f"the best planner so far is in {run.path}" in capsys.readouterr().out
+    kept = load_planner(run.path / "planner.safetensors")
+    assert kept.training["iterations"] == 1  # what explored when all 60 succeeded
+    state = load_file(run.checkpoints / "training.safetensors")
+    assert int(state["iterations"]) == 3
+    assert not torch.equal(next(kept.planner.tuned.parameters()), state["parameter.0"])
 
 
 def test_that_an_explosion_stops_with_a_message_and_keeps_the_best(checkpoint, capsys):

@@ -111,6 +111,8 @@ def test_that_wrong_input_is_told_with_what_is_there_and_what_to_do(folder, caps
         ("run --episodes -1", "episodes must be 0 (until Ctrl-C) or more, got -1"),
         ("pretrain --dataset a.hdf5 --backend gazebo", "gazebo"),
         ("finetune --checkpoint a --controller wheels", "wheels"),
+        ("finetune --method residual --bc-coefficient 1", "bc_coefficient 1.0 imitates a diffusion planner, which"),
+        ("finetune --method mlp-ft --bc-coefficient 1", "set it to 0, or take method dppo"),
         ("dataset undo a.hdf5 --count 0", "count must be at least 1, got 0"),
         ("evaluate --checkpoint a --sampling-steps 3", "sampling_steps 3 is of the sampler ddim, got sampler stored"),
         ("evaluate --sampler ddpm --sampling-steps 3", "give --sampler ddim, too, or leave sampling_steps out"),

@@ -18,7 +18,7 @@ import trainer.pretraining
 from core.data.errors import DatasetError
 from core.policy.checkpoint import load_planner
 from core.policy.chunks import ChunkPlayer
-from core.policy.config import LearnerConfig, MlpConfig, PlannerConfig, SamplerConfig
+from core.policy.config import DitConfig, LearnerConfig, MlpConfig, PlannerConfig, SamplerConfig
 from core.policy.layout import PlannerLayout
 from core.rl.checkpoint import CheckpointError
 from core.rl.finetune_config import DppoConfig
@@ -151,6 +151,12 @@ def test_that_mistakes_are_named(dataset, tmp_path):
         job.main(config(dataset, successes_only=True))
     with pytest.raises(ValueError, match=r"planner\.executed_steps must not be above 12"):
         job.main(config(dataset, planner=replace(PLANNER, executed_steps=13)))
+    with pytest.raises(
+        ValueError, match="does not pass through a width of 64: use fewer actions_per_token or a larger"
+    ):
+        job.main(config(dataset, planner=PlannerConfig(dit=DitConfig(width=64))))
+    with pytest.raises(ValueError, match="actions_per_token must divide the chunk of 12, got 5"):
+        job.main(config(dataset, planner=PlannerConfig(dit=DitConfig(actions_per_token=5))))
     assert list_runs(dataset.parent / "runs") == []
 
 

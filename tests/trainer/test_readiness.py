@@ -99,6 +99,17 @@ def test_that_a_fitting_planner_is_ready_and_the_data_that_are_gone_are_named(tm
     assert is_ready(lines)
 
 
+def test_that_random_weights_do_not_have_the_success_of_the_planner_whose_sizes_they_take(tmp_path: Path) -> None:
+    planner = make_planner(tmp_path / "planner.safetensors", evaluations=[{"success_rate": 0.6, "episodes": 100}])
+    lines = inspect(Config(planner, from_scratch=True, runs=tmp_path / "runs"))
+    found = line(lines, "success before")
+    assert found.level == "bad"
+    assert found.says == "the weights will be random (from_scratch): hardly any episode will succeed"
+    assert "60" not in found.says
+    assert "gives sizes and normalisers only" in line(lines, "planner").says
+    assert not is_ready(lines)
+
+
 def test_that_a_method_that_does_not_fit_is_refused_with_what_fits(tmp_path: Path) -> None:
     planner = make_planner(tmp_path / "planner.safetensors")
     found = line(inspect(Config(planner, method="mlp-ft", runs=tmp_path)), "planner")

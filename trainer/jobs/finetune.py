@@ -99,6 +99,11 @@ class Config:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         self._check_seeds()
+        if self.dppo.bc_coefficient > 0 and self.method != "dppo":
+            raise ValueError(
+                f"bc_coefficient {self.dppo.bc_coefficient} imitates a diffusion planner, which method {self.method} "
+                "does not train: set it to 0, or take method dppo"
+            )
 
     def _check_seeds(self) -> None:
         validated = range(self.validate_seed, self.validate_seed + self.validate_episodes)
