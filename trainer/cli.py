@@ -102,7 +102,7 @@ def run_job(name: str, arguments: Sequence[str]) -> int:
             return int(module.command(arguments))
         presets = presets_of(module, arguments)
         default, rest = take_preset(arguments, presets)
-        config: Any = parse(module.Config, name, describe(module.__doc__, presets), rest, default)
+        config: Any = parse(module.Config, name, describe(module), rest, default)
         return int(module.main(config))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -146,14 +146,13 @@ def take_preset(arguments: Sequence[str], presets: dict[str, Any]) -> tuple[Any,
     return None, rest
 
 
-def describe(text: str | None, presets: dict[str, Any]) -> str:
-    """A job's help text with its presets."""
-    text = text or ""
-    return (
-        f"{text}\n\n--preset {'|'.join(presets)}: start from these values; other options change them."
-        if presets
-        else text
-    )
+def describe(module: Any) -> str:
+    """A job's help text with its presets and what they mean."""
+    text, meanings = (module.__doc__ or "").rstrip(), getattr(module, "PRESETS_HELP", {})
+    if not meanings:
+        return text
+    lines = [f"  {name}: {meaning}" for name, meaning in meanings.items()]
+    return "\n".join((text, "", "--preset NAME: start from these values; other options change them.", *lines))
 
 
 def parse(config: Any, name: str, description: str | None, arguments: Sequence[str], default: Any = None) -> Any:

@@ -27,6 +27,7 @@ from tests.benchmarks import (
 def main() -> int:
     if len(sys.argv) == 1:
         status = bench_env_steps.main(bench_env_steps.EnvStepsConfig())
+        status = bench_time_step.main(bench_time_step.TimeStepConfig()) or status
         status = bench_recording.main(bench_recording.RecordingConfig()) or status
         status = bench_policy.main(bench_policy.PolicyConfig()) or status
         status = window_in_a_process() or status

@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 
 from trainer import cli
 from trainer.jobs import train_controller
+from trainer.queue.jobs import QUEUED_JOBS
 
 
 def test_that_help_lists_every_subcommand_and_imports_nothing_heavy():
@@ -15,6 +17,28 @@ def test_that_help_lists_every_subcommand_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in cli.JOBS)
+
+
+@pytest.mark.parametrize("name", ["collect", "pretrain", "finetune", "evaluate", "compare", "train-controller"])
+def test_that_help_says_what_every_preset_means(name, capsys):
+    module = importlib.import_module(cli.JOBS[name].module)
+    parts = getattr(module, "PART_PRESETS", None) or {"": module.PRESETS}
+    assert set(module.PRESETS_HELP) == {preset for presets in parts.values() for preset in presets}
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert "--preset NAME: start from these values" in help_text
+    for preset, meaning in module.PRESETS_HELP.items():
+        assert f"{preset}: {meaning}" in help_text
+
+
+def test_that_help_of_adding_to_the_queue_says_which_jobs_and_options_there_are(capsys):
+    assert cli.main(["queue", "add", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"  {job:<16}  {cli.JOBS[job].help}" in said for job in QUEUED_JOBS)
+    assert all(option in said for option in ("--priority P", "--after N", "--runs PATH", "--preset NAME", "@N, @last"))
+    assert cli.main(["queue", "add"]) == 2
 
 
 def test_that_an_unknown_subcommand_names_the_known_ones(capsys):

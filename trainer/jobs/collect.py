@@ -50,7 +50,7 @@ PRESETS: dict[str, Config] = {
     "quick": Config(Path("data") / "demonstrations_50.hdf5", episodes=50, success_only=True),
     "paper": Config(Path("data") / "demonstrations_1000.hdf5", episodes=1000, success_only=True),
 }
-"""quick: 50 demonstrations, minutes; paper: 1000."""
+PRESETS_HELP = {"quick": "50 demonstrations, minutes", "paper": "1000 demonstrations"}
 
 
 def main(config: Config) -> int:

@@ -111,7 +111,11 @@ PRESETS: dict[str, Config] = {
     "standard": Config(),
     "paper": Config(pretrain_preset="paper", episodes=1000),
 }
-"""quick: to see it work; standard: 50 demonstrations, 40 iterations, 500 episodes; paper: longer pre-training."""
+PRESETS_HELP = {
+    "quick": "short trainings and 100 episodes, to see it work",
+    "standard": "50 demonstrations, 40 iterations, 500 episodes",
+    "paper": "longer pre-training, 1000 episodes",
+}
 
 
 def main(config: Config) -> int:

@@ -110,7 +110,10 @@ class Config:
 
 
 PRESETS: dict[str, Config] = {"quick": Config(episodes=100), "paper": Config(episodes=500)}
-"""quick: 100 episodes, an interval of about 20 %; paper: 500, about 8 %."""
+PRESETS_HELP = {
+    "quick": "100 episodes, an interval of about 20 %",
+    "paper": "500 episodes, about 8 %",
+}
 
 
 def main(config: Config) -> int:

@@ -41,7 +41,7 @@ class Config:
     residual: ResidualFtConfig = field(default_factory=ResidualFtConfig)
     "correction of residual"
     randomise: bool = True
-    "domain randomisation: stiffness, damping, trunk mass, friction and object mass differ between episodes (B71)"
+    "domain randomisation: stiffness, damping, mass and centre of the trunk, friction, object mass; per episode (B71)"
     start_scale: str = PRETRAINING
     "where episodes begin: pretraining (as in the demonstrations), maximum (widest), or a share of the way, 0 to 1"
     curriculum: bool = False
@@ -120,7 +120,10 @@ PRESETS: dict[str, Config] = {
     "quick": Config(iterations=10, worlds=32, dppo=DppoConfig(epochs=3), validate_episodes=64),
     "paper": Config(evaluate_episodes=500),
 }
-"""quick: minutes on two cores, to see it climb; paper: 40 iterations, evaluated on 500 episodes."""
+PRESETS_HELP = {
+    "quick": "10 small iterations, minutes on two cores, to see it climb",
+    "paper": "40 iterations, evaluated on 500 episodes",
+}
 
 
 def main(config: Config) -> int:

@@ -77,8 +77,11 @@ PRESETS: dict[str, Config] = {
         teleoperated=50, planner=PlannerConfig(dit=DitConfig(width=128)), learner=LearnerConfig(steps=6000)
     ),
 }
-"""quick: 50 demonstrations and a transformer of 1.6 M parameters, in minutes on two cores; paper: 1000 demonstrations,
-hours; mixed: 50 teleoperated demonstrations and every heuristic one of the data set."""
+PRESETS_HELP = {
+    "quick": "50 demonstrations and a transformer of 1.6 M parameters, minutes on two cores",
+    "paper": "1000 demonstrations and a larger transformer, hours",
+    "mixed": "as quick, from 50 teleoperated demonstrations and every heuristic one of the data set",
+}
 
 
 def main(config: Config) -> int:

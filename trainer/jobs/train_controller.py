@@ -47,7 +47,7 @@ UNPREFIXED = tyro.conf.arg(name="")
 
 @dataclass(frozen=True)
 class UpperJob:
-    """Train pi_upper: hand poses to arm joint targets."""
+    """Train pi_upper: hand poses to arm joint targets; `refine-dp train-controller --help` has the presets."""
 
     options: Annotated[TrainingOptions, UNPREFIXED] = field(default_factory=TrainingOptions)
     learner: Annotated[UpperLearnerConfig, UNPREFIXED] = field(default_factory=UpperLearnerConfig)
@@ -57,7 +57,7 @@ class UpperJob:
 
 @dataclass(frozen=True)
 class LowerJob:
-    """Train pi_lower: footsteps to leg joint targets."""
+    """Train pi_lower: footsteps to leg joint targets; `refine-dp train-controller --help` has the presets."""
 
     options: Annotated[TrainingOptions, UNPREFIXED] = field(default_factory=TrainingOptions)
     learner: Annotated[LowerLearnerConfig, UNPREFIXED] = field(default_factory=LowerLearnerConfig)
@@ -81,7 +81,11 @@ PART_PRESETS: dict[str, dict[str, UpperJob | LowerJob]] = {
         "paper": LowerJob(),
     },
 }
-"""quick: minutes on two cores, to see it learn; paper: the whole training; robot: the same for late targets."""
+PRESETS_HELP = {
+    "quick": "minutes on two cores, to see it learn",
+    "paper": "the whole training",
+    "robot": "of upper: the whole training with targets that come late, as on a robot",
+}
 
 
 def main(config: UpperJob | LowerJob) -> int:

@@ -1,6 +1,6 @@
 """`refine-dp queue`: jobs one after another on this machine, with priorities; they go on without terminal and window.
 
-  refine-dp queue add JOB OPTIONS... [--priority P] [--after N]   the options are those of `refine-dp JOB`
+  refine-dp queue add JOB OPTIONS... [--priority P] [--after N]   options of `refine-dp JOB`; add --help says more
   refine-dp queue add-chain [--preset quick|standard|paper] [--dataset PATH]
   refine-dp queue list | stop N [--kill] | resume N|RUN | move N --by K [--priority P]
   refine-dp queue remove N|RUN | undo | trash [--empty] | log N [-f]
@@ -22,13 +22,32 @@ from trainer.jobs.chain import CHAIN_PRESETS
 from trainer.progress import format_duration
 from trainer.queue.desk import QueueDesk
 from trainer.queue.entry import ENDED, Entry, QueueError
-from trainer.queue.jobs import DEFAULT_RUNS, job_module, runs_folder
+from trainer.queue.jobs import DEFAULT_RUNS, QUEUED_JOBS, job_module, runs_folder
 from trainer.queue.outcome import tail
 from trainer.run_rows import RunRow, read_rows
 
 FOLLOW_PERIOD_S = 0.5
 MOST_SAID = 60
 """Letters of a result or reason in the list; `log N` says all of it."""
+ADD_USAGE = (
+    "usage: refine-dp queue add JOB [OPTIONS] [--priority P] [--after N[,N]]",
+    "",
+    "Add a job; it starts when its turn comes and goes on without terminal and window.",
+    "",
+    "JOB is one of",
+)
+ADD_OPTIONS = (
+    "",
+    "OPTIONS are those of `refine-dp JOB`, --preset NAME too; `refine-dp queue add JOB --help` shows all of them.",
+    "  @N, @last        as a path: what job N (the job added last) makes, which is waited for: its data set after",
+    "                   --dataset, else its run folder",
+    "  --runs PATH      folder of the run folders, which holds the queue (default: runs)",
+    "",
+    "  --priority P     higher runs first (default: 0)",
+    "  --after N[,N]    begin when these jobs have finished",
+    "",
+    "refine-dp queue add pretrain --dataset @1 --preset quick",
+)
 
 
 def command(arguments: Sequence[str], desk: Callable[[Path], QueueDesk] = QueueDesk) -> int:
@@ -52,9 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=run)
         return one
 
-    commands.add_parser("add", help="add a job: refine-dp queue add JOB OPTIONS... [--priority P] [--after N]")
+    commands.add_parser("add", help="add a job; refine-dp queue add --help lists which")
     chain = add("add-chain", _add_chain, "collect, pretrain, evaluate, finetune, evaluate: each with the one before")
-    chain.add_argument("--preset", choices=CHAIN_PRESETS, default="quick", help="sizes of all five jobs")
+    chain.add_argument(
+        "--preset", choices=CHAIN_PRESETS, default="quick", help="sizes of all five jobs, see refine-dp chain --help"
+    )
     chain.add_argument("--dataset", type=Path, default=Path("data") / "chain.hdf5", help="data set to record to")
     add("list", _list, "jobs in the order in which they run, and runs that were started elsewhere")
     stop = add("stop", _stop, "ask a job to save and end; a waiting one is not started")
@@ -103,7 +124,7 @@ def _add(arguments: list[str], make_desk: Callable[[Path], QueueDesk]) -> int:
     from trainer.cli import describe, parse, presets_of, take_preset
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__)
+        print(_add_help())
         return 0 if arguments else 2
     job, rest = arguments[0], arguments[1:]
     module = job_module(job)
@@ -111,11 +132,20 @@ def _add(arguments: list[str], make_desk: Callable[[Path], QueueDesk]) -> int:
     after = tuple(_whole("--after", part) for part in (take_option(rest, "--after") or "").split(",") if part)
     presets = presets_of(module, rest)
     default, rest = take_preset(rest, presets)
-    config = parse(module.Config, job, describe(module.__doc__, presets), _last_filled(rest), default)
+    config = parse(module.Config, job, describe(module), _last_filled(rest), default)
     desk = make_desk(runs_folder(config))
     entry = desk.add(job, config, priority, after)
     print(f"{entry.title} added; refine-dp queue log {entry.id} -f shows what it does")
     return 0
+
+
+def _add_help() -> str:
+    """What `refine-dp queue add --help` prints."""
+    from trainer.cli import JOBS
+
+    width = max(map(len, QUEUED_JOBS))
+    jobs = [f"  {name:<{width}}  {JOBS[name].help}" for name in QUEUED_JOBS]
+    return "\n".join((*ADD_USAGE, *jobs, *ADD_OPTIONS))
 
 
 def _last_filled(words: list[str]) -> list[str]:
