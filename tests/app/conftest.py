@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QCoreApplication, QEvent, QSettings
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -30,6 +30,9 @@ def garbage_in_this_thread_only() -> Iterator[None]:
     """As in app.main: a widget that Python collects in another thread crashes Qt."""
     gc.disable()
     yield
+    QCoreApplication.sendPostedEvents(
+        None, QEvent.Type.DeferredDelete.value
+    )  # closed windows go here, not in a later test
     gc.collect()
     gc.enable()
 

@@ -116,6 +116,8 @@ def test_that_wrong_input_is_told_with_what_is_there_and_what_to_do(folder, caps
         ("dataset undo a.hdf5 --count 0", "count must be at least 1, got 0"),
         ("evaluate --checkpoint a --sampling-steps 3", "sampling_steps 3 is of the sampler ddim, got sampler stored"),
         ("evaluate --sampler ddpm --sampling-steps 3", "give --sampler ddim, too, or leave sampling_steps out"),
+        ("evaluate --executed-steps 4", "executed_steps 4 is of a stored planner: give one with --checkpoint"),
+        ("evaluate --sampler ddpm", "sampler ddpm is of a stored planner: give one with --checkpoint"),
         ("evaluate --press-m 3", "press_m must lie between 0 and 0.12 m, got 3.0"),
         ("evaluate --press-m 0.05 --checkpoint a", "press_m 0.05 is of the heuristic: give it without --checkpoint"),
     ],

@@ -77,6 +77,7 @@ class Config:
         start_share(self.start_scale)
         self._check_sampler()
         self._check_press()
+        self._check_planner_options()
         self._check_question()
 
     def _check_sampler(self) -> None:
@@ -93,6 +94,15 @@ class Config:
             raise ValueError(f"press_m must lie between 0 and {MAX_PRESS_M} m, got {self.press_m}")
         if self.checkpoint is not None:
             raise ValueError(f"press_m {self.press_m} is of the heuristic: give it without --checkpoint")
+
+    def _check_planner_options(self) -> None:
+        if self.checkpoint is not None or self.against is not None:
+            return
+        for name, unset in (("executed_steps", None), ("sampler", "stored"), ("sampling_steps", None)):
+            if getattr(self, name) != unset:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} is of a stored planner: give one with --checkpoint, or leave it out"
+                )
 
     def _check_question(self) -> None:
         for name in ("threshold", "alpha"):
