@@ -55,6 +55,7 @@ class JobPanel(QWidget):
         self.kinds = (CHAIN, *all_kinds())
         self.kind_box = QComboBox()
         self.preset_box = QComboBox()
+        self._head = QFormLayout()
         self.forms: dict[str, ConfigForm[Any]] = {}
         self.readiness = ReadinessBox()
         self.priority = QSpinBox()
@@ -77,7 +78,7 @@ class JobPanel(QWidget):
         layout.setContentsMargins(METRICS.margin, METRICS.gap, METRICS.margin, METRICS.gap)
         layout.setSpacing(METRICS.gap)
         layout.addWidget(label("New job", "section"))
-        head = QFormLayout()
+        head = self._head
         head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.kind_box.setObjectName("job_kind")
         for kind in self.kinds:
@@ -160,7 +161,7 @@ class JobPanel(QWidget):
         self._stack.setCurrentWidget(self.form)
         self.preset_box.clear()
         self.preset_box.addItems([DEFAULT_PRESET, *kind.presets])
-        self.preset_box.setEnabled(bool(kind.presets))
+        self._head.setRowVisible(self.preset_box, bool(kind.presets))
         self._help.setText(kind.help[:1].upper() + kind.help[1:] + ".")
         self.readiness.setVisible(kind.job == "finetune")
         self._on_form_changed()

@@ -175,7 +175,9 @@ def test_that_planners_that_come_with_the_program_can_be_chosen(page: TrainPage)
 
 
 def test_that_the_whole_chain_is_queued_in_one_go(page: TrainPage, root: Path, qtbot: QtBot) -> None:
+    assert page.jobs.preset_box.isVisible()
     page.jobs.choose("whole chain")
+    assert not page.jobs.preset_box.isVisible()  # its sizes are a field of the form
     qtbot.mouseClick(page.jobs.enqueue, Qt.MouseButton.LeftButton)
     shown(page, qtbot, 5)
     entries = QueueDesk(root).store.entries()
