@@ -129,21 +129,22 @@ class Runner:
     # ------------------------------------------------------------------ what comes next
 
     def _start_next(self) -> None:
-        entries = {entry.id: entry for entry in self.store.entries()}
+        """Start one job at most; every other one says what it waits for now."""
+        entries, started = {entry.id: entry for entry in self.store.entries()}, False
         for number in list(entries):
             entry = entries[number]
             if entry.state != "waiting":
                 continue
             skip, reason = why_not_yet(entry, entries)
-            if skip:
+            if skip and not started:
                 # those behind it in the list see this at once, those before it when the runner looks again
                 entries[number] = self._skip(entry, reason)
-                return self._start_next()
-            if not reason and self._start(entry, entries):
-                return None
-            if reason and reason != entry.message:
+                self._start_next()
+                return
+            if not reason and not started:
+                started = self._start(entry, entries)
+            elif not skip and reason != entry.message:
                 self.store.write(replace(entry, message=reason))
-        return None
 
     def _skip(self, entry: Entry, reason: str) -> Entry:
         return self.store.write(replace(entry, state="skipped", message=reason, ended_s=self._now()))

@@ -207,8 +207,8 @@ def why_not_yet(entry: Entry, entries: dict[int, Entry]) -> tuple[bool, str]:
         if other.state in WENT_WRONG:
             return True, f"{other.title}, which it needs, {_went(other)}"
         if other.state != "finished":
-            hint = ": resume it" if other.state == "stopped" else ""
-            return False, f"waits for {other.title} ({other.state}{hint})"
+            hint = ", which was stopped: resume it" if other.state == "stopped" else ""
+            return False, f"waits for {other.title}{hint}"
     return False, ""
 
 

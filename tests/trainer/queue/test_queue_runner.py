@@ -195,4 +195,20 @@ def test_that_a_queue_of_waiting_jobs_that_nothing_can_start_lets_the_runner_end
     world.add("--dataset", "@1", job="pretrain")
     assert not world.runner.step()
     assert not anything_to_do(world.store)
-    assert world.store.get(2).message == "waits for #1 collect (stopped: resume it)"
+    assert world.store.get(2).message == "waits for #1 collect, which was stopped: resume it"
+
+
+def test_that_a_job_says_what_it_waits_for_now(world: World) -> None:
+    world.add(job="pretrain")
+    world.add("--checkpoint", "@1", job="evaluate")
+    world.add()
+    world.runner.step()
+    assert [world.store.get(number).message for number in (2, 3)] == ["waits for #1 pretrain", ""]
+    run = world.run_folder("pretrain")
+    run.status("stopped")
+    run.close()
+    world.end(130)
+    assert world.store.get(2).message == "waits for #1 pretrain, which was stopped: resume it"
+    world.store.resume(1)
+    world.end(0)
+    assert (world.store.get(1).state, world.store.get(2).message) == ("running", "waits for #1 pretrain")

@@ -78,11 +78,11 @@ def test_that_a_job_waits_for_its_input_and_is_skipped_with_the_reason_when_that
     def why() -> tuple[bool, str]:
         return why_not_yet(store.get(second.id), {e.id: e for e in store.entries()})
 
-    assert why() == (False, "waits for #1 collect (waiting)")
+    assert why() == (False, "waits for #1 collect")
     change(store, first.id, state="failed", message="disk full")
     assert why() == (True, "#1 collect, which it needs, failed: disk full")
     change(store, first.id, state="stopped", message="")
-    assert why() == (False, "waits for #1 collect (stopped: resume it)")
+    assert why() == (False, "waits for #1 collect, which was stopped: resume it")
     change(store, first.id, state="finished")
     assert why() == (False, "")
     with store.locked():
