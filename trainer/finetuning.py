@@ -202,7 +202,7 @@ class Finetuning:
             return True
         self._tell_start()
         total = self.config.iterations
-        self.run.event("progress", done=self.iteration, total=total, text="")  # the time left counts from here
+        self._tell_done(self.iteration, "")  # the time left counts from here
         with StepProgress("finetune", total, self.iteration) as progress:
             while self.iteration < total and not self._out_of_time():
                 if not self._evaluate_now_and_then(stop_requested) or not self._iterate(stop_requested):
@@ -267,7 +267,8 @@ class Finetuning:
         first, count = self.config.evaluate_seed, self.config.evaluate_episodes
         if count == 0:
             return True
-        evaluation = self.plain.measure(planner, range(first, first + count), stop_requested, title)
+        seeds, before = range(first, first + count), 2 * self.config.validate_episodes
+        evaluation = self.plain.measure(planner, seeds, stop_requested, title, self._at_the_end(title, before))
         if evaluation is None:
             return False
         self.evaluations.append(self.plain.tell(self.iteration, evaluation))
@@ -302,9 +303,10 @@ class Finetuning:
         """The best of the exploration against what the last update made, on the same seeds; None when stopped."""
         first, count = self.config.validate_seed, self.config.validate_episodes
         found = []
-        for name in (BEST_FILE, LAST_FILE):
+        for before, name in ((0, BEST_FILE), (count, LAST_FILE)):
             planner, title = self._stored(name).planner, f"compare {Path(name).stem}"
-            measured = self.plain.measure(planner, range(first, first + count), stop_requested, title)
+            told = self._at_the_end(title, before)
+            measured = self.plain.measure(planner, range(first, first + count), stop_requested, title, told)
             if measured is None:
                 return None
             found.append(measured.success)
@@ -343,4 +345,19 @@ class Finetuning:
         left_s = (progress.total - self.iteration) * self.wall_s / self.iteration
         progress.update(self.iteration, f"best {self.guard.standard}")
         text = f"{self.iteration}/{progress.total}, {format_duration(left_s)} left"
-        self.run.event("progress", done=self.iteration, total=progress.total, text=text)
+        self._tell_done(self.iteration, text)
+
+    def _at_the_end(self, title: str, before: int) -> Callable[[int], None]:
+        """Tells the run folder of episodes measured at the end, after `before` others; of those on the way nothing."""
+
+        def ended(episodes: int) -> None:
+            if title:
+                self._tell_done(self.config.iterations + (before + episodes) / self.config.worlds, title)
+
+        return ended
+
+    def _tell_done(self, iterations: float, text: str) -> None:
+        """The measurements at the end count as iterations of as many episodes."""
+        config = self.config
+        measured = 2 * config.validate_episodes + config.evaluate_episodes
+        self.run.event("progress", done=iterations, total=config.iterations + measured / config.worlds, text=text)

@@ -24,9 +24,16 @@ class PlainEvaluation:
     executed_steps: int
     run: Run
 
-    def measure(self, planner: Planner, seeds: range, stop: StopRequested, title: str = "") -> Evaluation | None:
+    def measure(
+        self,
+        planner: Planner,
+        seeds: range,
+        stop: StopRequested,
+        title: str = "",
+        ended: Callable[[int], None] = lambda episodes: None,
+    ) -> Evaluation | None:
         """Every seed once, with a bar where there is a title; None when it was stopped: what ended so far is no fair
-        sample."""
+        sample. `ended` is told how many episodes have ended."""
         player = ChunkPlayer(planner, self.evaluator.task, self.executed_steps)
         self.starts.begin_evaluating()
         with EpisodeProgress(title, len(seeds), silent=not title) as progress:
@@ -34,6 +41,7 @@ class PlainEvaluation:
             def told(results: list[Any]) -> None:
                 progress.update(len(results), len(results), sum(result.success for result in results))
                 self.run.heartbeat()
+                ended(len(results))
 
             results = self.evaluator.run(player, seeds, stop, told)
         return Evaluation.of(results) if len(results) == len(seeds) else None
