@@ -421,4 +421,4 @@ def test_that_presets_and_options_reach_the_algorithm(checkpoint, monkeypatch):
     monkeypatch.setattr(job, "main", lambda config: seen.append(config) or 0)
     arguments = ["finetune", "--checkpoint", str(checkpoint), "--preset", "quick", "--tuned-steps", "3"]
     assert trainer.cli.main(arguments) == 0
-    assert (seen[0].iterations, seen[0].worlds, seen[0].dppo.tuned_steps) == (10, 32, 3)
+    assert (seen[0].iterations, seen[0].worlds, seen[0].dppo.tuned_steps) == (20, 64, 3)

@@ -18,7 +18,7 @@ class Config:
     """Sizes of the jobs and where they leave what they make."""
 
     preset: ChainPreset = "quick"
-    "50 demonstrations, tuned in 10 small (quick, minutes) or 40 iterations (standard); paper: 1000 and 40, hours"
+    "50 demonstrations, tuned in 20 (quick, 20 minutes) or 40 iterations (standard); paper: 1000 and 40, hours"
     dataset: Path = Path("data") / "chain.hdf5"
     "data set (HDF5) to record to; demonstrations that are there already are used"
     runs: Path = Path("runs")
