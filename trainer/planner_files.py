@@ -110,10 +110,13 @@ def find_planners(runs: Path, shipped: Path = SHIPPED_ROOT) -> tuple[PlannerFile
 
 
 def _readable(named: Any) -> list[PlannerFile]:
-    result = []
-    for path, name in named:
-        try:
-            result.append(read_planner_file(path, name))
-        except (CheckpointError, OSError, KeyError, TypeError):
-            continue
-    return result
+    found = (read_if_planner(path, name) for path, name in named)
+    return [planner for planner in found if planner is not None]
+
+
+def read_if_planner(path: Path, name: str = "") -> PlannerFile | None:
+    """What a planner's file (or the run folder that holds it) says about itself, None when it cannot be read as one."""
+    try:
+        return read_planner_file(planner_path(path), name)
+    except (CheckpointError, OSError, KeyError, TypeError):
+        return None

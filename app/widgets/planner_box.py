@@ -7,7 +7,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog
 from typing_extensions import override
 
-from trainer.planner_files import PLANNER_FILE, PlannerFile, find_planners
+from trainer.planner_files import PLANNER_FILE, PlannerFile, find_planners, read_if_planner
 
 FILE_TEXT = "Choose a file…"
 FILE_FILTER = "Planners (*.safetensors *.onnx);;All files (*)"
@@ -60,8 +60,9 @@ class PlannerBox(QComboBox):
             if listed is not None and listed.absolute() in (path.absolute(), path.absolute() / PLANNER_FILE):
                 self.setCurrentIndex(index)
                 return
-        self.insertItem(0, path.name, path)
-        self.setItemData(0, str(path), Qt.ItemDataRole.ToolTipRole)
+        planner = read_if_planner(path)  # an export has no words of its own
+        self.insertItem(0, path.name if planner is None else planner.title, path)
+        self.setItemData(0, str(path) if planner is None else planner.hint, Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(0)
 
     def ask_file(self) -> None:

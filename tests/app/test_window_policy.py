@@ -1,5 +1,6 @@
 """Watching a trained planner from the window."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main_window import MainWindow
 from app.state import AppState
-from trainer.planner_files import PlannerFile
+from trainer.planner_files import SHIPPED_ROOT, PlannerFile
 from trainer.session.messages import Configure, Control, SessionError, SettingsKept
 
 
@@ -50,6 +51,19 @@ def test_that_the_policy_is_offered_with_the_planners_that_are_there(
     assert last(client).runtime == "onnx"
     panel.source.chosen.emit("heuristic")
     assert not panel.checkpoint.isVisibleTo(panel)
+
+
+def test_that_a_planner_that_came_after_the_list_was_read_says_what_it_is(
+    window: MainWindow, planners: tuple[Path, Path], tmp_path: Path
+) -> None:
+    box, run = window.session.checkpoint, tmp_path / "20260101-120000-finetune"
+    run.mkdir()
+    shutil.copyfile(SHIPPED_ROOT / "box_pickup" / "tuned.safetensors", run / "planner.safetensors")
+    box.show_path(run / "planner.safetensors")
+    assert "dit fine-tuned" in box.currentText()
+    assert str(run) in box.itemData(box.currentIndex(), Qt.ItemDataRole.ToolTipRole)
+    box.show_path(tmp_path / "exported.onnx")
+    assert box.currentText() == "exported.onnx"
 
 
 def test_that_any_file_can_be_chosen(
