@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from core.paired import compare_paired
 from core.sequential import SequentialTest, anytime_interval, difference_of, paired_value
 from core.tasks.base import Task
@@ -111,7 +109,6 @@ def planners_of(config: Config) -> tuple[Path | None, ...]:
 
 def evaluate_job(config: Config, run: Run, stop_requested: Callable[[], bool]) -> bool:
     """Run the episodes, print and write the result. Returns whether all were run, or the question was decided."""
-    torch.set_num_threads(1)  # the simulator's threads use the cores; the networks are small
     started_s = time.monotonic()
     sides = open_sides(config)
     question = Question(config, [side.label for side in sides]) if config.until_decided else None

@@ -98,7 +98,7 @@ class Config:
     def _check_planner_options(self) -> None:
         if self.checkpoint is not None or self.against is not None:
             return
-        for name, unset in (("executed_steps", None), ("sampler", "stored"), ("sampling_steps", None)):
+        for name, unset in (("executed_steps", None), ("sampler", "stored")):
             if getattr(self, name) != unset:
                 raise ValueError(
                     f"{name} {getattr(self, name)} is of a stored planner: give one with --checkpoint, or leave it out"

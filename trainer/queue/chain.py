@@ -79,10 +79,9 @@ def go_on_or_queue(desk: QueueDesk, preset: ChainPreset, dataset: Path) -> tuple
     What was stopped or killed of it goes back into the queue. Raises QueueError when it is another one than asked for.
     """
     numbers = queued_chain(desk.store.entries())
-    if numbers:
-        _check_same(desk, numbers, preset, dataset)
-    else:
+    if not numbers:
         return [entry.id for entry in add_chain(desk, whole_chain(preset, dataset))], f"the {preset} chain is queued"
+    _check_same(desk, numbers, preset, dataset)
     stopped = [number for number in numbers if desk.store.get(number).state in ("stopped", "killed")]
     for number in stopped:
         desk.resume(number)
@@ -94,14 +93,13 @@ def _check_same(desk: QueueDesk, numbers: list[int], preset: ChainPreset, datase
     for number, (_, config) in zip(numbers, whole_chain(preset, dataset)):
         entry = desk.store.get(number)
         _, asked = snapshot(entry.job, with_inputs(config, numbers), desk.store.root)
-        different = [name for name, value in asked.items() if entry.config.get(name) != value]
-        if different:
-            name = different[0]
-            raise QueueError(
-                f"the queue of {desk.store.root} has another chain that has not ended: {name} of {entry.title} is "
-                f"{entry.config.get(name)!r}, this one asks for {asked[name]!r}; ask for the same to go on with it, "
-                "end it with refine-dp queue stop and remove, or give another folder with --runs"
-            )
+        for name, value in asked.items():
+            if entry.config.get(name) != value:
+                raise QueueError(
+                    f"the queue of {desk.store.root} has another chain that has not ended: {name} of {entry.title} is "
+                    f"{entry.config.get(name)!r}, this one asks for {value!r}; ask for the same to go on with it, "
+                    "end it with refine-dp queue stop and remove, or give another folder with --runs"
+                )
 
 
 def add_chain(desk: QueueDesk, chain: Sequence[tuple[str, Any]], priority: int = 0) -> list[Entry]:
